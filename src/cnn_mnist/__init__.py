@@ -1,0 +1,56 @@
+"""cnn-mnist: a deep convolutional network that reads handwritten digits.
+
+Trained, evaluated, used, understood. The names below are imported when first used, so that
+`import cnn_mnist` costs next to nothing, and predicting never imports torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cnn_mnist.classifier import Classifier
+    from cnn_mnist.data.dataset import Dataset, Split
+    from cnn_mnist.data.load import load
+    from cnn_mnist.errors import CnnMnistError
+    from cnn_mnist.hooks import Hook
+    from cnn_mnist.infer import Model
+    from cnn_mnist.recipe import RECIPES, Recipe
+    from cnn_mnist.trials import trials
+
+_HOMES = {
+    "Classifier": "cnn_mnist.classifier",
+    "CnnMnistError": "cnn_mnist.errors",
+    "Dataset": "cnn_mnist.data.dataset",
+    "Hook": "cnn_mnist.hooks",
+    "Model": "cnn_mnist.infer",
+    "RECIPES": "cnn_mnist.recipe",
+    "Recipe": "cnn_mnist.recipe",
+    "Split": "cnn_mnist.data.dataset",
+    "load": "cnn_mnist.data.load",
+    "trials": "cnn_mnist.trials",
+}
+
+__all__ = [
+    "RECIPES",
+    "Classifier",
+    "CnnMnistError",
+    "Dataset",
+    "Hook",
+    "Model",
+    "Recipe",
+    "Split",
+    "load",
+    "trials",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

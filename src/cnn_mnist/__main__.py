@@ -1,0 +1,5 @@
+"""`python -m cnn_mnist` is `cnn-mnist`."""
+
+from cnn_mnist.cli import main
+
+main()

@@ -1,0 +1,231 @@
+"""`Classifier`: the tutorial's Estimator verbs over a run directory.
+
+mnist_classifier = Classifier("runs/mnist", recipe="tutorial")
+mnist_classifier.train("mnist")
+mnist_classifier.evaluate("mnist")     # {"accuracy": ..., "loss": ..., "global_step": 20000, ...}
+for prediction in mnist_classifier.predict(images):
+    prediction["classes"], prediction["probabilities"]
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.data.load import load
+from cnn_mnist.errors import RunError, needs_extra
+from cnn_mnist.evaluate import evaluate
+from cnn_mnist.infer import Model
+from cnn_mnist.recipe import Recipe, named
+from cnn_mnist.run import Run, read_identity, read_json, write_json
+
+with needs_extra("train", "training"):
+    from torch import nn
+
+    from cnn_mnist.checkpoint import Checkpoint, newest
+    from cnn_mnist.export import export_onnx
+    from cnn_mnist.hooks import Hook
+    from cnn_mnist.model import build, classify
+    from cnn_mnist.train import load_weights, train
+
+
+class Classifier:
+    """A network that is trained, evaluated and used in one run directory.
+
+    Training again with the same directory goes on from its newest checkpoint.
+
+    Args:
+        run_dir: the run directory; made by the first training.
+        recipe: a recipe or its name. None takes the run's own, or `standard` in a new run.
+        seed: decides everything random. None takes the run's own, or 0 in a new run.
+        device: `cpu`, `cuda`, or `auto` (cuda where there is one).
+
+    Raises:
+        RecipeError: no recipe has this name.
+        RunError: the directory's `recipe.json` is damaged.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path | str,
+        recipe: Recipe | str | None = None,
+        *,
+        seed: int | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.run = Run(Path(run_dir))
+        self.device = device
+        before = read_identity(self.run)
+        if recipe is None:
+            recipe = before.recipe if before else "standard"
+        self.recipe = named(recipe) if isinstance(recipe, str) else recipe
+        self.seed = seed if seed is not None else before.seed if before else 0
+
+    def train(
+        self,
+        data: Dataset | str = "auto",
+        *,
+        steps: int | None = None,
+        max_steps: int | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> "Classifier":
+        """Train, going on from the newest checkpoint.
+
+        Args:
+            data: a data set, or what `cnn_mnist.data.load.load` takes.
+            steps: how many steps to do from here.
+            max_steps: the step to end at. With neither, it is the recipe's.
+            hooks: watch the run.
+
+        Returns:
+            This classifier.
+
+        Raises:
+            ValueError: both `steps` and `max_steps` are given.
+            CnnMnistError: see `cnn_mnist.train.train` and `cnn_mnist.data.load.load`.
+        """
+        if steps is not None and max_steps is not None:
+            raise ValueError("steps and max_steps exclude each other: give one of them")
+        if steps is not None:
+            checkpoint = newest(self.run.checkpoints)
+            max_steps = (checkpoint.step if checkpoint else 0) + steps
+        recipe = self.recipe if max_steps is None else replace(self.recipe, steps=max_steps)
+        train(self.run, recipe, _dataset(data), seed=self.seed, device=self.device, hooks=hooks)
+        return self
+
+    def evaluate(self, data: Dataset | str = "auto", *, split: str = "test") -> dict[str, Any]:
+        """Score the newest checkpoint on every image of a split.
+
+        Args:
+            data: a data set, or what `cnn_mnist.data.load.load` takes.
+            split: `test`, `validation` or `train`.
+
+        Returns:
+            What `cnn_mnist.evaluate.figures` returns, and `global_step`, `dataset`, `split`,
+            `train_seconds`.
+
+        Raises:
+            RunError: nothing was trained here, or on a data set with fewer classes.
+            CnnMnistError: see `cnn_mnist.data.load.load`.
+        """
+        dataset = _dataset(data)
+        checkpoint = self._newest()
+        if dataset.classes > checkpoint.classes:
+            raise RunError(
+                f"{self.run.path} was trained on {checkpoint.classes} classes, "
+                f"{dataset.name} has {dataset.classes}"
+            )
+        model = _model(checkpoint)
+        result = evaluate(lambda images: classify(model, images), dataset.splits[split])
+        return {
+            "accuracy": result.pop("accuracy"),
+            "loss": result.pop("loss"),
+            "global_step": checkpoint.step,
+            "dataset": dataset.name,
+            "split": split,
+            "train_seconds": checkpoint.train_seconds,
+            **result,
+        }
+
+    def predict(self, images: npt.NDArray[Any]) -> Iterator[dict[str, Any]]:
+        """Classify images with `model.onnx`, which is first brought up to the newest checkpoint.
+
+        Args:
+            images: `(N, 28, 28)`, uint8 or floats in [0, 1]; 0 is paper.
+
+        Yields:
+            For each image `classes`, the most probable class, and `probabilities`,
+            `(classes,) float32`.
+
+        Raises:
+            RunError: nothing was trained here.
+            ImageError: the array has another shape, type or range.
+        """
+        model = self._current_model()
+        if model is None:
+            self.export(_as_uint8(images))
+            model = Model(self.run.model_file)
+        _, probabilities = model.predict(images)
+        for row in probabilities:
+            yield {"classes": int(row.argmax()), "probabilities": row}
+
+    def export(self, images: npt.NDArray[np.uint8]) -> dict[str, Any]:
+        """Write `model.onnx` of the newest checkpoint, compared with it on `images`.
+
+        The file carries recipe, data set, global_step and, where `evaluation.json` is of that
+        step, accuracy.
+
+        Args:
+            images: `(N, 28, 28) uint8`, real ones.
+
+        Returns:
+            What `cnn_mnist.export.export_onnx` returns.
+
+        Raises:
+            RunError: nothing was trained here.
+            ExportError: the file does not give what the network gives, or cannot be written.
+        """
+        checkpoint = self._newest()
+        identity = read_identity(self.run)
+        evaluation = read_json(self.run.evaluation_file)
+        metadata = {
+            "recipe": checkpoint.recipe.to_dict(),
+            "dataset": identity.dataset if identity else "unknown",
+            "seed": checkpoint.seed,
+            "global_step": checkpoint.step,
+        }
+        if evaluation and evaluation.get("global_step") == checkpoint.step:
+            metadata["accuracy"] = evaluation["accuracy"]
+        return export_onnx(_model(checkpoint), self.run.model_file, images, metadata)
+
+    def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:
+        """Score the newest checkpoint on the test split, keep the figures, and export it.
+
+        Args:
+            data: a data set, or what `cnn_mnist.data.load.load` takes.
+
+        Returns:
+            What `evaluate` returns, as written to `evaluation.json`.
+
+        Raises:
+            CnnMnistError: see `evaluate` and `export`.
+        """
+        dataset = _dataset(data)
+        figures = self.evaluate(dataset)
+        write_json(self.run.evaluation_file, figures)
+        self.export(dataset.test.images)
+        return figures
+
+    def _newest(self) -> Checkpoint:
+        checkpoint = newest(self.run.checkpoints)
+        if checkpoint is None:
+            raise RunError(f"{self.run.path} holds no trained network: train one there first")
+        return checkpoint
+
+    def _current_model(self) -> Model | None:
+        """`model.onnx`, if it is of the newest checkpoint's step."""
+        step = self._newest().step
+        if not self.run.model_file.exists():
+            return None
+        model = Model(self.run.model_file)
+        return model if model.metadata.get("global_step") == str(step) else None
+
+
+def _dataset(data: Dataset | str) -> Dataset:
+    return load(data) if isinstance(data, str) else data
+
+
+def _model(checkpoint: Checkpoint) -> nn.Sequential:
+    model = build(checkpoint.recipe, checkpoint.classes)
+    load_weights(model, checkpoint)
+    return model
+
+
+def _as_uint8(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if images.dtype != np.uint8:
+        images = np.round(images * 255).astype(np.uint8)
+    return images.reshape(-1, *images.shape[-2:])

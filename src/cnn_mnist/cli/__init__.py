@@ -1,0 +1,77 @@
+"""The command line: `cnn-mnist VERB`.
+
+Each verb has its own file, takes its flags apart, calls the rooms below and prints. Whatever is
+slow to import is imported inside the verb that needs it.
+"""
+
+import sys
+import warnings
+
+import click
+
+from cnn_mnist import __version__
+from cnn_mnist.cli.data import data
+from cnn_mnist.cli.evaluate import evaluate
+from cnn_mnist.cli.export import export
+from cnn_mnist.cli.model import model
+from cnn_mnist.cli.predict import predict
+from cnn_mnist.cli.train import train
+from cnn_mnist.cli.trials import trials
+from cnn_mnist.errors import CnnMnistError, CnnMnistWarning
+
+INTERRUPTED = 130
+
+
+class _Verbs(click.Group):
+    """Turns the package's errors and warnings into one line each, and errors into exit codes."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", CnnMnistWarning)
+            warnings.showwarning = lambda message, *_: _say("warning", str(message))
+            try:
+                return super().invoke(ctx)
+            except CnnMnistError as error:
+                _say("error", str(error))
+                ctx.exit(error.exit_code)
+            except KeyboardInterrupt:
+                _say("error", "interrupted")
+                ctx.exit(INTERRUPTED)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which they are used, not of the alphabet
+
+
+def _say(kind: str, message: str) -> None:
+    click.secho(f"{kind}: ", fg="red" if kind == "error" else "yellow", err=True, nl=False)
+    click.echo(" ".join(message.split()), err=True)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Shell completion: eval "$(_CNN_MNIST_COMPLETE=bash_source cnn-mnist)" '
+    "(or zsh_source, fish_source).",
+)
+@click.version_option(__version__)
+def cli() -> None:
+    """A deep convolutional network that reads handwritten digits.
+
+    Begin with `cnn-mnist train`. Every verb takes --json: the last line of standard output is then
+    one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130 interrupted (143
+    by SIGTERM) after a checkpoint was written.
+    """
+
+
+for _verb in (train, evaluate, predict, trials, export, model, data):
+    cli.add_command(_verb)
+
+
+def main() -> None:
+    """Run the command line; the entry point of `cnn-mnist`."""
+    # Pipes and files get UTF-8 everywhere: file names and figures must not depend on the locale.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+    cli(prog_name="cnn-mnist")

@@ -1,0 +1,47 @@
+"""`cnn-mnist export`."""
+
+from pathlib import Path
+
+import click
+
+from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option
+from cnn_mnist.errors import RunError, needs_extra
+
+
+@click.command()
+@click.argument("run_dir", type=FILE, metavar="R")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["onnx"]),
+    default="onnx",
+    show_default=True,
+    help="What to write.",
+)
+@data_option
+@data_dir_option
+@json_option
+def export(
+    run_dir: Path, format_: str, data: str | None, data_dir: Path | None, as_json: bool
+) -> None:
+    """Write a run's network as R/model.onnx.
+
+    It is that of the newest checkpoint, and the file is compared with it on every test image.
+    """
+    from cnn_mnist.data.load import load
+    from cnn_mnist.run import Run, data_of, read_identity
+
+    with needs_extra("train", "exporting"):
+        from cnn_mnist.classifier import Classifier
+
+    identity = read_identity(Run(run_dir))
+    if identity is None:
+        raise RunError(f"{run_dir} is no run directory: it has no recipe.json")
+    dataset = load(data or data_of(identity), data_dir)
+    result = Classifier(run_dir).export(dataset.test.images)
+    emit(
+        result,
+        as_json=as_json,
+        text=f"{result['path']}: every class equal on {result['n']:,} images, "
+        f"logits within {result['max_abs_diff']:.1e}",
+    )

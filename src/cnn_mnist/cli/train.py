@@ -1,0 +1,116 @@
+"""`cnn-mnist train`."""
+
+from pathlib import Path
+
+import click
+
+from cnn_mnist.cli.options import (
+    FILE,
+    changed,
+    default_run_dir,
+    emit,
+    layer_table,
+    training_options,
+)
+from cnn_mnist.errors import needs_extra
+
+
+@click.command()
+@training_options
+@click.option(
+    "--run-dir",
+    type=FILE,
+    metavar="R",
+    help="Where the run lives; training there again goes on.  [default: runs/NAME, of recipe, "
+    "data and seed]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0, max=2**63 - 1),
+    metavar="S",
+    help="Decides everything random.  [default: the run's own, or 0]",
+)
+@click.option(
+    "--log-tensors",
+    metavar="NAME,...",
+    help="Print these tensors as training goes: loss, logits, probabilities, classes, labels, or "
+    "a parameter such as conv1.weight.",
+)
+@click.option(
+    "--log-every",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Steps between two prints of --log-tensors.",
+)
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to R/tensorboard/.")
+def train(
+    recipe_name: str | None,
+    network: str | None,
+    data: str | None,
+    data_dir: Path | None,
+    steps: int | None,
+    device: str,
+    as_json: bool,
+    run_dir: Path | None,
+    seed: int | None,
+    log_tensors: str | None,
+    log_every: int,
+    tensorboard: bool,
+) -> None:
+    """Train a network, evaluate it, export it.
+
+    The network is scored on the whole test set and written to R/model.onnx.
+
+    Stopped by Ctrl-C or killed, the same command goes on where it was. The result is the one that
+    a run left alone would have had, bit for bit.
+    """
+    from cnn_mnist.data.load import load
+    from cnn_mnist.recipe import named
+    from cnn_mnist.run import Run, data_of, read_identity
+
+    with needs_extra("train", "training"):
+        from cnn_mnist.classifier import Classifier
+        from cnn_mnist.hooks import Hook, LogTensors, TensorBoard, progress
+        from cnn_mnist.model import build, describe, layers
+
+    before = read_identity(Run(run_dir)) if run_dir else None
+    own = before.recipe if before and recipe_name is None else None
+    recipe = own or named(recipe_name or "standard")
+    recipe = changed(recipe, network, steps)
+    if seed is None:
+        seed = before.seed if before else 0
+    dataset = load(data or (data_of(before) if before else "auto"), data_dir)
+    run_dir = run_dir or default_run_dir(recipe, dataset.name, f"seed{seed}")
+    hooks: list[Hook] = [progress()]
+    if log_tensors:
+        hooks.append(LogTensors(log_tensors.split(","), every=log_every))
+    if tensorboard:
+        hooks.append(TensorBoard(run_dir / "tensorboard"))
+
+    click.echo(layer_table(describe(layers(build(recipe, dataset.classes)))), err=True)
+    click.echo(
+        f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
+        f"to step {recipe.steps:,} in {run_dir}",
+        err=True,
+    )
+    classifier = Classifier(run_dir, recipe, seed=seed, device=device)
+    classifier.train(dataset, hooks=hooks)
+    figures = classifier.finish(dataset)
+    result = {
+        "accuracy": figures["accuracy"],
+        "loss": figures["loss"],
+        "global_step": figures["global_step"],
+        "dataset": dataset.name,
+        "train_seconds": figures["train_seconds"],
+        "run_dir": str(run_dir),
+        "model": str(classifier.run.model_file),
+    }
+    emit(
+        result,
+        as_json=as_json,
+        text=f"test accuracy {figures['accuracy']:.2%} on {figures['n']:,} images of "
+        f"{dataset.name}, loss {figures['loss']:.4f}, after {figures['global_step']:,} steps in "
+        f"{figures['train_seconds']:.0f} s\nmodel: {classifier.run.model_file}",
+    )

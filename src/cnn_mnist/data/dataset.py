@@ -1,0 +1,104 @@
+"""A data set in memory: three splits of 28x28 images and their labels."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_mnist.errors import DataError
+
+IMAGE_SIZE: Final = 28
+VALIDATION_SHARE: Final = 12
+"""One training image in so many validates: 5,000 of MNIST's 60,000."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and labels that belong together.
+
+    Raises:
+        DataError: the arrays do not fit each other, are empty, or are not 28x28.
+    """
+
+    images: npt.NDArray[np.uint8]
+    """`(N, 28, 28)`, 0 is paper and 255 is ink."""
+
+    labels: npt.NDArray[np.uint8]
+    """`(N,)`."""
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.labels.dtype != np.uint8:
+            raise DataError(
+                f"images and labels are uint8, not {self.images.dtype} and {self.labels.dtype}"
+            )
+        if self.images.ndim != 3 or self.images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
+            raise DataError(f"images have shape {self.images.shape}, expected (N, 28, 28)")
+        if self.labels.shape != self.images.shape[:1]:
+            raise DataError(f"{len(self.images)} images have {self.labels.shape} labels")
+        if not len(self.images):
+            raise DataError("a split needs at least one image")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training, validation and test images under one name."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        train: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+        test: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+    ) -> "Dataset":
+        """Build a data set; the FIRST twelfth of the training images becomes the validation split.
+
+        Args:
+            name: what results call it.
+            train: images `(N, 28, 28)` and labels `(N,)`, both uint8, N at least 12.
+            test: the same for the test split.
+
+        Raises:
+            DataError: the arrays do not fit (see `Split`).
+        """
+        whole = Split(*train)
+        cut = len(whole) // VALIDATION_SHARE
+        if cut == 0:
+            raise DataError(f"{name} has {len(whole)} training images: at least 12 are needed")
+        return cls(
+            name=name,
+            train=Split(whole.images[cut:], whole.labels[cut:]),
+            validation=Split(whole.images[:cut], whole.labels[:cut]),
+            test=Split(*test),
+        )
+
+    @property
+    def splits(self) -> Mapping[str, Split]:
+        """The splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @cached_property
+    def classes(self) -> int:
+        """The number of classes: one more than the highest label of any split."""
+        return 1 + max(int(split.labels.max()) for split in self.splits.values())
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 over every image and label, in the order of the splits."""
+        digest = hashlib.sha256()
+        for name, split in self.splits.items():
+            digest.update(f"{name}:{len(split)}:".encode())
+            digest.update(np.ascontiguousarray(split.images).data)
+            digest.update(np.ascontiguousarray(split.labels).data)
+        return digest.hexdigest()

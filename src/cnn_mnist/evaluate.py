@@ -1,0 +1,100 @@
+"""How good a classifier is: figures over EVERY example of a split, from its logits alone.
+
+NumPy only, so that a trained model and an exported one are scored by the same lines.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_mnist.data.dataset import Split
+
+CALIBRATION_BINS: Final = 15
+
+Logits = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+"""A classifier: images `(B, 28, 28) uint8` to logits `(B, classes) float32`."""
+
+
+def evaluate(classify: Logits, split: Split, *, batch_size: int = 500) -> dict[str, Any]:
+    """Score a classifier on every image of a split, the last short batch included.
+
+    Args:
+        classify: gives the logits of a batch of images.
+        split: the images and their true labels.
+        batch_size: images at a time; changes memory and speed only.
+
+    Returns:
+        What `figures` returns.
+    """
+    parts = [
+        classify(split.images[start : start + batch_size])
+        for start in range(0, len(split), batch_size)
+    ]
+    return figures(np.concatenate(parts), split.labels)
+
+
+def figures(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    """The figures of merit of logits against labels.
+
+    Args:
+        logits: `(N, classes)`.
+        labels: `(N,)`, each below `classes`.
+
+    Returns:
+        Plain JSON values:
+        `accuracy`: share of examples whose largest logit is the label's;
+        `loss`: mean softmax cross-entropy in nats;
+        `negative_log_likelihood`: the same figure under its statistical name;
+        `expected_calibration_error`: mean gap between confidence and accuracy over
+        `CALIBRATION_BINS` equal bins (Guo et al., "On Calibration of Modern Neural Networks",
+        2017);
+        `n`: number of examples;
+        `per_class`: a list of `{class, precision, recall, f1, support}`; a figure without any
+        example to speak for it is null;
+        `confusion`: `confusion[label][prediction]` counts.
+    """
+    # float64: the sum of 10,000 losses near 0 keeps its digits
+    log_probabilities = logits - np.logaddexp.reduce(
+        logits, axis=1, keepdims=True, dtype=np.float64
+    )
+    predictions = logits.argmax(axis=1)
+    loss = -float(log_probabilities[np.arange(len(labels)), labels].mean())
+    classes = logits.shape[1]
+    confusion = np.bincount(labels.astype(np.int64) * classes + predictions, minlength=classes**2)
+    confusion = confusion.reshape(classes, classes)
+    confidence = np.exp(log_probabilities.max(axis=1))
+    return {
+        "accuracy": float((predictions == labels).mean()),
+        "loss": loss,
+        "negative_log_likelihood": loss,
+        "expected_calibration_error": _calibration_error(confidence, predictions == labels),
+        "n": len(labels),
+        "per_class": _per_class(confusion),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _calibration_error(
+    confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_]
+) -> float:
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - correct, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _per_class(confusion: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+    rows = []
+    for label, right in enumerate(confusion.diagonal().tolist()):
+        support, predicted = int(confusion[label].sum()), int(confusion[:, label].sum())
+        rows.append(
+            {
+                "class": label,
+                "precision": right / predicted if predicted else None,
+                "recall": right / support if support else None,
+                "f1": 2 * right / (support + predicted) if support + predicted else None,
+                "support": support,
+            }
+        )
+    return rows

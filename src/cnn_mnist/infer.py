@@ -1,0 +1,186 @@
+"""Inference: a trained network in an ONNX file, run by ONNX Runtime. torch is never imported."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from cnn_mnist.data import idx
+from cnn_mnist.errors import ImageError, ModelError
+from cnn_mnist.image import SIZE, decode, find_digits
+
+BATCH_SIZE: Final = 256
+"""Images run at a time: beyond it the speed stays and the memory grows."""
+
+
+class Model:
+    """A trained network.
+
+    Args:
+        path: the ONNX file: input `images` `(batch, 1, 28, 28) float32 in [0, 1]`, outputs
+            `logits` and `probabilities`, both `(batch, classes) float32`.
+        threads: threads of one run; 0 takes one for each core.
+
+    Raises:
+        ModelError: the file is missing, damaged, or of another form.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 0) -> None:
+        self.path = path
+        if not path.is_file():
+            raise ModelError(f"{path} is no model file: train one with cnn-mnist train")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 4  # what goes wrong is raised, and said below
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own errors have no common base
+            raise ModelError(f"{path} is no ONNX model: {_first_line(error)}") from error
+        inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        outputs = {value.name: value.shape for value in self._session.get_outputs()}
+        if list(inputs) != ["images"] or not {"logits", "probabilities"} <= set(outputs):
+            raise ModelError(
+                f"{path} is another kind of model: it maps {', '.join(inputs)} to "
+                f"{', '.join(outputs)}; expected images to logits and probabilities"
+            )
+        self.classes = int(outputs["logits"][1])
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+
+    def predict(
+        self, images: npt.NDArray[Any]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Classify images.
+
+        Args:
+            images: `(N, 28, 28)`, `(N, 1, 28, 28)` or `(28, 28)`; uint8, or floats in [0, 1];
+                0 is paper.
+
+        Returns:
+            Logits and probabilities, each `(N, classes) float32`.
+
+        Raises:
+            ImageError: the array is of another shape, type or range.
+        """
+        batches = [
+            self._session.run(["logits", "probabilities"], {"images": batch})
+            for batch in _batches(images)
+        ]
+        if not batches:
+            return (np.empty((0, self.classes), np.float32),) * 2
+        logits, probabilities = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        return logits, probabilities
+
+    def classify(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Logits only; see `predict`."""
+        return self.predict(images)[0]
+
+
+def _batches(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float32]]:
+    """The network's inputs, `(B, 1, 28, 28) float32 in [0, 1]`, a bounded number at a time."""
+    if images.shape[-2:] != (SIZE, SIZE) or not (
+        images.ndim in (2, 3) or (images.ndim == 4 and images.shape[1] == 1)
+    ):
+        raise ImageError(f"images have shape {images.shape}: expected (N, 28, 28)")
+    images = images.reshape(-1, 1, SIZE, SIZE)
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = images[start : start + BATCH_SIZE]
+        if batch.dtype == np.uint8:
+            yield batch.astype(np.float32) / np.float32(255)
+        elif np.issubdtype(batch.dtype, np.floating):
+            if not (batch.min() >= 0 and batch.max() <= 1):  # written so that NaN fails too
+                raise ImageError("images of floats have values in [0, 1], these go beyond")
+            yield batch.astype(np.float32, copy=False)
+        else:
+            raise ImageError(f"images are uint8 or floats in [0, 1], not {batch.dtype}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digit:
+    """One digit that was read."""
+
+    class_: int
+    probability: float
+    """Of `class_`, in [0, 1]."""
+    probabilities: tuple[float, ...]
+    """Of every class."""
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom in pixels; right and bottom are outside."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: `class`, `probability`, `probabilities`, `box`."""
+        return {
+            "class": self.class_,
+            "probability": self.probability,
+            "probabilities": list(self.probabilities),
+            "box": list(self.box),
+        }
+
+
+def read(model: Model, picture: Path | bytes) -> list[Digit]:
+    """Read the digits of a picture, in reading order.
+
+    Args:
+        model: the network.
+        picture: a file or its bytes; see `image.decode`.
+
+    Raises:
+        ImageError: the picture cannot be decoded.
+    """
+    glyphs = find_digits(decode(picture))
+    if not glyphs:
+        return []
+    _, probabilities = model.predict(np.stack([glyph.image for glyph in glyphs]))
+    return [_digit(row, glyph.box) for row, glyph in zip(probabilities, glyphs, strict=True)]
+
+
+def read_array(model: Model, path: Path) -> Iterator[Digit]:
+    """Classify an array file of images that are in MNIST's form already.
+
+    Args:
+        model: the network.
+        path: `.npy`, or IDX; see `Model.predict` for shapes and types.
+
+    Yields:
+        The digit of each image, in order.
+
+    Raises:
+        ImageError: the array has another shape, type or range.
+        DataError: the file cannot be read.
+    """
+    if path.suffix == ".npy":
+        try:
+            images = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ImageError(f"{path} is no array file: {error}") from error
+    else:
+        images = idx.read(path, dimensions=3)
+    for start in range(0, len(images), BATCH_SIZE):
+        _, probabilities = model.predict(images[start : start + BATCH_SIZE])
+        for row in probabilities:
+            yield _digit(row, (0, 0, SIZE, SIZE))
+
+
+def _digit(probabilities: npt.NDArray[np.float32], box: tuple[int, int, int, int]) -> Digit:
+    """The most probable digit.
+
+    Args:
+        probabilities: `(classes,)`.
+        box: where it stands.
+    """
+    best = int(probabilities.argmax())
+    return Digit(
+        class_=best,
+        probability=float(probabilities[best]),
+        probabilities=tuple(probabilities.tolist()),
+        box=box,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

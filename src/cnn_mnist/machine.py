@@ -1,0 +1,41 @@
+"""What a figure was measured with: the machine and the versions of the libraries."""
+
+import os
+import platform
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+LIBRARIES = ("cnn-mnist", "numpy", "onnxruntime", "pillow", "safetensors", "scikit-learn", "torch")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the installed libraries that can change a result."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[library] = version(library)
+    return found
+
+
+def machine() -> dict[str, str | int]:
+    """Processor, usable cores and operating system."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "architecture": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,160 @@
+"""The networks, each readable top to bottom as one list of layers.
+
+Input of all: images `(B, 1, 28, 28) float32 in [0, 1]`. Output of all: logits `(B, classes)`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from cnn_mnist.recipe import Recipe
+
+
+def cnn(classes: int, dropout: float) -> nn.Sequential:
+    """The network of the TensorFlow 1.x tutorial `cnn_mnist.py`: 3,274,634 parameters.
+
+    The lesson puts each ReLU before its pooling. Both orders give the same values and the same
+    gradients, since the largest of the rectified is the rectified largest; after the pooling there
+    is a quarter of the work.
+    """
+    return _sequence(
+        conv1=nn.Conv2d(1, 32, kernel_size=5, padding=2),
+        pool1=nn.MaxPool2d(kernel_size=2),
+        relu1=nn.ReLU(),
+        conv2=nn.Conv2d(32, 64, kernel_size=5, padding=2),
+        pool2=nn.MaxPool2d(kernel_size=2),
+        relu2=nn.ReLU(),
+        flatten=nn.Flatten(),
+        dense=nn.Linear(64 * 7 * 7, 1024),
+        relu3=nn.ReLU(),
+        dropout=nn.Dropout(dropout),
+        logits=nn.Linear(1024, classes),
+    )
+
+
+def softmax(classes: int, dropout: float) -> nn.Sequential:
+    """Softmax regression, the lesson before the tutorial's: one linear layer, nothing to drop."""
+    return _sequence(
+        flatten=nn.Flatten(),
+        logits=nn.Linear(28 * 28, classes),
+    )
+
+
+def small(classes: int, dropout: float) -> nn.Sequential:
+    """A network for the `fast` recipe: no padding, few channels."""
+    return _sequence(
+        conv1=nn.Conv2d(1, 24, kernel_size=5),
+        pool1=nn.MaxPool2d(kernel_size=2),
+        relu1=nn.ReLU(),
+        conv2=nn.Conv2d(24, 32, kernel_size=3),
+        pool2=nn.MaxPool2d(kernel_size=2),
+        relu2=nn.ReLU(),
+        flatten=nn.Flatten(),
+        dense=nn.Linear(32 * 5 * 5, 256),
+        relu3=nn.ReLU(),
+        dropout=nn.Dropout(dropout),
+        logits=nn.Linear(256, classes),
+    )
+
+
+_BUILDERS: Final[dict[str, Callable[[int, float], nn.Sequential]]] = {
+    "cnn": cnn,
+    "softmax": softmax,
+    "small": small,
+}
+
+
+def build(recipe: Recipe, classes: int, generator: torch.Generator | None = None) -> nn.Sequential:
+    """Build a recipe's network with TensorFlow's initialisers: Glorot-uniform kernels, zero biases.
+
+    Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010.
+
+    Args:
+        recipe: names the network and its dropout.
+        classes: the number of logits.
+        generator: draws the kernels; None takes torch's own.
+    """
+    model = _BUILDERS[recipe.network](classes, recipe.dropout)
+    for layer in model:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    # Channels last is the order in which the CPU's and the GPU's kernels are fastest.
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def classify(model: nn.Module, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Logits `(B, classes) float32` of images `(B, 28, 28) uint8`, by a model without dropout."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).to(device)
+        logits: torch.Tensor = model(batch.to(torch.float32).div_(255))
+    model.train(was_training)
+    return logits.cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of a network's table."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]
+    """Shape of one image's output."""
+    parameters: int
+    flops: int
+    """Multiplications and additions for one image; those of activations and pooling not counted."""
+
+
+def layers(model: nn.Sequential) -> list[Layer]:
+    """The table of a network's layers, in the order in which an image passes them."""
+    values = torch.zeros(1, 1, 28, 28)
+    table = []
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for name, layer in model.named_children():
+            values = layer(values)
+            table.append(
+                Layer(
+                    name=name,
+                    kind=type(layer).__name__,
+                    output=tuple(values.shape[1:]),
+                    parameters=sum(parameter.numel() for parameter in layer.parameters()),
+                    flops=_flops(layer, values),
+                )
+            )
+    model.train(was_training)
+    return table
+
+
+def _flops(layer: nn.Module, output: torch.Tensor) -> int:
+    if not isinstance(layer, nn.Conv2d | nn.Linear):
+        return 0
+    products = layer.weight[0].numel()  # for one output value; the bias makes up the missing sum
+    return 2 * products * output.numel()
+
+
+def _sequence(**named_layers: nn.Module) -> nn.Sequential:
+    model = nn.Sequential()
+    for name, layer in named_layers.items():
+        model.add_module(name, layer)
+    return model
+
+
+def describe(table: Sequence[Layer]) -> dict[str, Any]:
+    """A table as plain JSON values: `layers`, and the sums `parameters` and `flops`."""
+    return {
+        "layers": [vars(layer) | {"output": list(layer.output)} for layer in table],
+        "parameters": sum(layer.parameters for layer in table),
+        "flops": sum(layer.flops for layer in table),
+    }

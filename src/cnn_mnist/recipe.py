@@ -1,0 +1,187 @@
+"""Recipes: everything that decides how a network is trained, as one frozen value.
+
+A recipe travels with the run and with every checkpoint, so that a model can always be rebuilt.
+The data, the seed and the machine are not part of it.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
+
+from cnn_mnist.errors import RecipeError
+
+NETWORKS: Final = ("cnn", "softmax", "small")
+OPTIMIZERS: Final = ("sgd", "adam")
+SCHEDULES: Final = ("constant", "one-cycle")
+AUGMENTATIONS: Final = ("none", "affine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained.
+
+    Raises:
+        RecipeError: a field has the wrong type or a value that cannot be.
+    """
+
+    name: str
+    """What the recipe is called; `cnn-mnist train --recipe NAME`."""
+
+    network: str = "cnn"
+    """Which network of `model.py` is trained."""
+
+    dropout: float = 0.4
+    """Share of the dense layer's activations dropped in training, in [0, 1)."""
+
+    optimizer: str = "adam"
+    """`sgd` (plain: no momentum) or `adam`."""
+
+    learning_rate: float
+    """The step size; the highest one where the schedule moves it."""
+
+    schedule: str = "one-cycle"
+    """`constant`, or `one-cycle`: up in a straight line, then down to 0 in a straight line."""
+
+    warmup: float = 0.2
+    """Share of the steps that `one-cycle` spends on the way up, in [0, 1)."""
+
+    weight_decay: float = 0.0
+    """Decoupled weight decay (AdamW); `sgd` has none."""
+
+    label_smoothing: float = 0.0
+    """Share of the target spread evenly over all classes, in [0, 1)."""
+
+    augmentation: str = "none"
+    """`none`, or `affine`: each image moved, turned and stretched a little, anew each time."""
+
+    batch_size: int = 100
+    """Images in one training step."""
+
+    steps: int
+    """The step to end at."""
+
+    log_every: int = 100
+    """Steps between two lines of metrics; loss and accuracy are means over them."""
+
+    checkpoint_every: int = 1000
+    """Steps between two checkpoints, each followed by a look at the validation images."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            # bool is an int to Python, an int is a fine float to everybody
+            if type(value) is int and field.type is float:
+                object.__setattr__(self, field.name, float(value))
+            elif type(value) is not field.type:
+                expected = getattr(field.type, "__name__", field.type)
+                raise RecipeError(f"recipe field {field.name}={value!r}: expected {expected}")
+        for name, choices in (
+            ("network", NETWORKS),
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("augmentation", AUGMENTATIONS),
+        ):
+            if getattr(self, name) not in choices:
+                raise RecipeError(
+                    f"recipe field {name}={getattr(self, name)!r}: expected {', '.join(choices)}"
+                )
+        for name in ("batch_size", "steps", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected at least 1")
+        for name in ("dropout", "warmup", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected [0, 1)")
+        for name in ("learning_rate", "weight_decay"):
+            # written so that NaN fails too
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected [0, inf)")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of the update that brings the run from `step` to `step + 1`."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        # +1: the first update moves at all, and the last one has a rate above 0 as well
+        up = self.warmup * self.steps
+        down = self.steps + 1 - up
+        return self.learning_rate * min((step + 1) / max(up, 1.0), (self.steps - step) / down)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: object) -> "Recipe":
+        """Rebuild a recipe from `to_dict`'s values, trusting none of them.
+
+        Raises:
+            RecipeError: not a dictionary, an unknown or missing field, or a value that cannot be.
+        """
+        if not isinstance(values, dict):
+            raise RecipeError(f"a recipe is a JSON object, not {type(values).__name__}")
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(str(key) for key in values.keys() - known):
+            raise RecipeError(f"recipe has unknown fields: {', '.join(unknown)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise RecipeError(f"recipe is incomplete: {error}") from error
+
+    def differences(self, other: "Recipe") -> list[str]:
+        """What of `other` would train another model, as lines `field: mine -> other's`.
+
+        How often a run logs or saves changes nothing, and a run may go on to a later last step.
+        """
+        free = {"name", "steps", "log_every", "checkpoint_every"}
+        mine, theirs = self.to_dict(), other.to_dict()
+        return [
+            f"{key}: {mine[key]!r} -> {theirs[key]!r}"
+            for key in mine
+            if key not in free and mine[key] != theirs[key]
+        ]
+
+
+RECIPES: Final[dict[str, Recipe]] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="standard",
+            learning_rate=0.002,
+            steps=2000,
+            checkpoint_every=500,
+        ),
+        # The TensorFlow 1.x tutorial `cnn_mnist.py`, to the letter.
+        Recipe(
+            name="tutorial",
+            optimizer="sgd",
+            learning_rate=0.001,
+            schedule="constant",
+            warmup=0.0,
+            steps=20_000,
+        ),
+        Recipe(
+            name="fast",
+            network="small",
+            dropout=0.0,
+            learning_rate=0.01,
+            batch_size=250,
+            steps=220,
+            log_every=20,
+        ),
+        Recipe(
+            name="best",
+            learning_rate=0.002,
+            augmentation="affine",
+            steps=12_000,
+        ),
+    )
+}
+
+
+def named(name: str, **changes: Any) -> Recipe:
+    """A named recipe, with the fields in `changes` replaced.
+
+    Raises:
+        RecipeError: no recipe has this name, or a change cannot be.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f"no recipe is called {name!r}: expected {', '.join(RECIPES)}")
+    return replace(RECIPES[name], **changes)

@@ -1,0 +1,167 @@
+"""A run directory: where a run keeps what it is, what it measured and what it made.
+
+    recipe.json         recipe, data set and its hash, seed, versions, machine
+    metrics.jsonl       one object a line
+    checkpoints/        see `checkpoint.py`
+    model.onnx          the trained network, ready to use
+    evaluation.json     its figures on the test set
+
+All of it is read by public tools; nothing in it runs code.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnn_mnist.data.catalog import SOURCES
+from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.errors import RunError
+from cnn_mnist.files import replace
+from cnn_mnist.machine import machine, versions
+from cnn_mnist.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """The places of a run directory; none of them need exist."""
+
+    path: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """What the run is."""
+        return self.path / "recipe.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """What the run measured on its way."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def model_file(self) -> Path:
+        """The exported network."""
+        return self.path / "model.onnx"
+
+    @property
+    def evaluation_file(self) -> Path:
+        """The figures of the finished run."""
+        return self.path / "evaluation.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What makes two runs the same: trained again, they give the same weights."""
+
+    recipe: Recipe
+    dataset: str
+    dataset_sha256: str
+    classes: int
+    seed: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, dataset: Dataset, seed: int) -> "Identity":
+        """The identity of a run of `recipe` on `dataset` from `seed`."""
+        return cls(
+            recipe=recipe,
+            dataset=dataset.name,
+            dataset_sha256=dataset.sha256,
+            classes=dataset.classes,
+            seed=seed,
+        )
+
+    def differences(self, other: "Identity") -> list[str]:
+        """What of `other` would give other weights, as lines `field: mine -> other's`."""
+        lines = self.recipe.differences(other.recipe)
+        for field in ("dataset", "dataset_sha256", "seed"):
+            mine, theirs = getattr(self, field), getattr(other, field)
+            if mine != theirs:
+                lines.append(f"{field}: {mine!r} -> {theirs!r}")
+        return lines
+
+
+def data_of(identity: Identity) -> str:
+    """The name under which a run's data set is loaded again.
+
+    Raises:
+        RunError: it was a folder of the user's own, whose place is not kept.
+    """
+    if identity.dataset not in SOURCES:
+        raise RunError(f"the run was trained on {identity.dataset!r}: say where it is with --data")
+    return identity.dataset
+
+
+def write_identity(run: Run, identity: Identity) -> None:
+    """Write `recipe.json`, with the versions and the machine beside the identity.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    content = {
+        "recipe": identity.recipe.to_dict(),
+        "dataset": identity.dataset,
+        "dataset_sha256": identity.dataset_sha256,
+        "classes": identity.classes,
+        "seed": identity.seed,
+        "versions": versions(),
+        "machine": machine(),
+    }
+    write_json(run.recipe_file, content)
+
+
+def read_identity(run: Run) -> Identity | None:
+    """Read `recipe.json`; None where the directory holds none.
+
+    Raises:
+        RunError: the file cannot be read, or says what cannot be.
+    """
+    content = read_json(run.recipe_file)
+    if content is None:
+        return None
+    try:
+        return Identity(
+            recipe=Recipe.from_dict(content["recipe"]),
+            dataset=str(content["dataset"]),
+            dataset_sha256=str(content["dataset_sha256"]),
+            classes=int(content["classes"]),
+            seed=int(content["seed"]),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is no such file.
+
+    Raises:
+        RunError: the file cannot be read, or holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged: it holds no JSON object")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file in one step, its folder created where missing.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
