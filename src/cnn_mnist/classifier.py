@@ -19,7 +19,7 @@ from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import RunError, needs_extra
 from cnn_mnist.evaluate import evaluate
-from cnn_mnist.infer import Model
+from cnn_mnist.infer import Model, inputs
 from cnn_mnist.recipe import Recipe, named
 from cnn_mnist.run import Run, read_identity, read_json, write_json
 
@@ -226,6 +226,6 @@ def _model(checkpoint: Checkpoint) -> nn.Sequential:
 
 
 def _as_uint8(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    if images.dtype != np.uint8:
-        images = np.round(images * 255).astype(np.uint8)
-    return images.reshape(-1, *images.shape[-2:])
+    """The same images, `(N, 28, 28)`; what `Model.predict` refuses is refused here."""
+    batches = [np.round(batch[:, 0] * 255).astype(np.uint8) for batch in inputs(images)]
+    return np.concatenate(batches) if batches else np.empty((0, 28, 28), np.uint8)

@@ -41,7 +41,7 @@ class DataError(CnnMnistError):
 
 
 class DownloadError(DataError):
-    """No mirror gave the true bytes of a file."""
+    """No mirror gave the true bytes of a file, or there is no place to keep them."""
 
 
 class ImageError(CnnMnistError):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_mnist.data.dataset import Split
+from cnn_mnist.errors import NonFiniteLossError
 
 CALIBRATION_BINS: Final = 15
 
@@ -54,7 +55,15 @@ def figures(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> d
         `per_class`: a list of `{class, precision, recall, f1, support}`; a figure without any
         example to speak for it is null;
         `confusion`: `confusion[label][prediction]` counts.
+
+    Raises:
+        NonFiniteLossError: a logit is NaN or infinite; no figure would mean anything.
     """
+    if spoilt := int((~np.isfinite(logits)).any(axis=1).sum()):
+        raise NonFiniteLossError(
+            f"the network's logits are NaN or infinite on {spoilt:,} of {len(logits):,} images: "
+            "its training diverged; lower the recipe's learning rate"
+        )
     # float64: the sum of 10,000 losses near 0 keeps its digits
     log_probabilities = logits - np.logaddexp.reduce(
         logits, axis=1, keepdims=True, dtype=np.float64

@@ -42,14 +42,21 @@ class Model:
             )
         except Exception as error:  # ONNX Runtime's own errors have no common base
             raise ModelError(f"{path} is no ONNX model: {_first_line(error)}") from error
-        inputs = {value.name: value.shape for value in self._session.get_inputs()}
+        takes = {value.name: value.shape for value in self._session.get_inputs()}
         outputs = {value.name: value.shape for value in self._session.get_outputs()}
-        if list(inputs) != ["images"] or not {"logits", "probabilities"} <= set(outputs):
+        if list(takes) != ["images"] or not {"logits", "probabilities"} <= set(outputs):
             raise ModelError(
-                f"{path} is another kind of model: it maps {', '.join(inputs)} to "
+                f"{path} is another kind of model: it maps {', '.join(takes)} to "
                 f"{', '.join(outputs)}; expected images to logits and probabilities"
             )
-        self.classes = int(outputs["logits"][1])
+        shapes = takes["images"][1:], outputs["logits"][1:], outputs["probabilities"][1:]
+        if shapes[0] != [1, SIZE, SIZE] or not _one_size(shapes[1]) or shapes[1] != shapes[2]:
+            raise ModelError(
+                f"{path} is another kind of model: its images, logits and probabilities are "
+                f"(batch, ...) with {', '.join(map(str, shapes))}; "
+                f"expected {[1, SIZE, SIZE]}, [classes], [classes]"
+            )
+        self.classes = int(shapes[1][0])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 
     def predict(
@@ -69,7 +76,7 @@ class Model:
         """
         batches = [
             self._session.run(["logits", "probabilities"], {"images": batch})
-            for batch in _batches(images)
+            for batch in inputs(images)
         ]
         if not batches:
             return (np.empty((0, self.classes), np.float32),) * 2
@@ -81,8 +88,15 @@ class Model:
         return self.predict(images)[0]
 
 
-def _batches(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float32]]:
-    """The network's inputs, `(B, 1, 28, 28) float32 in [0, 1]`, a bounded number at a time."""
+def inputs(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float32]]:
+    """The network's inputs, `(B, 1, 28, 28) float32 in [0, 1]`, a bounded number at a time.
+
+    Args:
+        images: see `Model.predict`.
+
+    Raises:
+        ImageError: the array is of another shape, type or range.
+    """
     if images.shape[-2:] != (SIZE, SIZE) or not (
         images.ndim in (2, 3) or (images.ndim == 4 and images.shape[1] == 1)
     ):
@@ -155,7 +169,8 @@ def read_array(model: Model, path: Path) -> Iterator[Digit]:
     """
     if path.suffix == ".npy":
         try:
-            images = np.load(path, mmap_mode="r", allow_pickle=False)
+            # unlike np.load it takes neither a zip nor a pickle for an array
+            images = np.atleast_1d(np.lib.format.open_memmap(path, mode="r"))
         except (OSError, ValueError, EOFError) as error:
             raise ImageError(f"{path} is no array file: {error}") from error
     else:
@@ -180,6 +195,10 @@ def _digit(probabilities: npt.NDArray[np.float32], box: tuple[int, int, int, int
         probabilities=tuple(probabilities.tolist()),
         box=box,
     )
+
+
+def _one_size(shape: list[Any]) -> bool:
+    return len(shape) == 1 and isinstance(shape[0], int)
 
 
 def _first_line(error: Exception) -> str:

@@ -90,13 +90,18 @@ def build(recipe: Recipe, classes: int, generator: torch.Generator | None = None
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
+def as_tensor(array: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """The same values as a tensor; copied only where torch cannot share them."""
+    return torch.from_numpy(np.require(array, requirements=["C_CONTIGUOUS", "WRITEABLE"]))
+
+
 def classify(model: nn.Module, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Logits `(B, classes) float32` of images `(B, 28, 28) uint8`, by a model without dropout."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        batch = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).to(device)
+        batch = as_tensor(images).unsqueeze(1).to(device)
         logits: torch.Tensor = model(batch.to(torch.float32).div_(255))
     model.train(was_training)
     return logits.cpu().numpy()

@@ -4,7 +4,7 @@ A recipe travels with the run and with every checkpoint, so that a model can alw
 The data, the seed and the machine are not part of it.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from cnn_mnist.errors import RecipeError
@@ -184,4 +184,4 @@ def named(name: str, **changes: Any) -> Recipe:
     """
     if name not in RECIPES:
         raise RecipeError(f"no recipe is called {name!r}: expected {', '.join(RECIPES)}")
-    return replace(RECIPES[name], **changes)
+    return Recipe.from_dict(RECIPES[name].to_dict() | changes)

@@ -27,7 +27,7 @@ from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.errors import CnnMnistWarning, Interrupted, NonFiniteLossError, RunError
 from cnn_mnist.evaluate import evaluate
 from cnn_mnist.hooks import Hook, JsonLines, Start, Step
-from cnn_mnist.model import build, classify
+from cnn_mnist.model import as_tensor, build, classify
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.run import Identity, Run, read_identity, write_identity
 
@@ -60,8 +60,8 @@ class Trainer:
         self.model = build(recipe, classes, _generator(seed, 0, "weights")).to(self.device)
         self.optimizer = _optimizer(recipe, self.model)
         self._batches = Batches(len(split), recipe.batch_size, seed=seed)
-        self._images = torch.from_numpy(split.images).unsqueeze(1).to(self.device)
-        self._labels = torch.from_numpy(split.labels).to(self.device, torch.int64)
+        self._images = as_tensor(split.images).unsqueeze(1).to(self.device)
+        self._labels = as_tensor(split.labels).to(self.device, torch.int64)
 
     def advance(self) -> Step:
         """Do one step: a batch, its loss, the gradients, the update."""
@@ -185,6 +185,8 @@ def train(
     checkpoint = newest(run.checkpoints)
     if checkpoint is not None:
         trainer.restore(checkpoint)
+        if trainer.step >= recipe.steps:
+            return trainer
         if checkpoint.recipe.steps != recipe.steps and recipe.schedule != "constant":
             warnings.warn(
                 f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} steps "
@@ -194,8 +196,7 @@ def train(
             )
     if before != identity:
         write_identity(run, identity)
-    if trainer.step < recipe.steps:
-        _loop(trainer, run, dataset.validation, (JsonLines(run.metrics_file), *hooks))
+    _loop(trainer, run, dataset.validation, (JsonLines(run.metrics_file), *hooks))
     return trainer
 
 
@@ -221,6 +222,7 @@ def _loop(trainer: Trainer, run: Run, validation: Split, hooks: Sequence[Hook]) 
                     hook.on_metrics(metrics)
             if step.number % recipe.checkpoint_every == 0 or last or received:
                 meter.check()
+                _check_weights(step.number, trainer.model)
                 trainer.train_seconds = clock.seconds()
                 with clock.paused():
                     path = save(run.checkpoints, trainer.checkpoint())
@@ -276,6 +278,15 @@ class _Meter:
         }
         self._reset(seconds)
         return metrics
+
+
+def _check_weights(step: int, model: nn.Module) -> None:
+    """Raise `NonFiniteLossError` where the update after a finite loss has spoilt the weights."""
+    if not all(weights.isfinite().all() for weights in model.parameters()):
+        raise NonFiniteLossError(
+            f"the weights are not finite after step {step}: lower the recipe's learning rate; "
+            "the last checkpoint is from before"
+        )
 
 
 class _Clock:

@@ -34,6 +34,9 @@ class _Verbs(click.Group):
             except CnnMnistError as error:
                 _say("error", str(error))
                 ctx.exit(error.exit_code)
+            except OSError as error:  # a place of the user's that no room was able to use
+                _say("error", f"{error.filename or 'input or output'}: {error.strerror or error}")
+                ctx.exit(CnnMnistError.exit_code)
             except KeyboardInterrupt:
                 _say("error", "interrupted")
                 ctx.exit(INTERRUPTED)

@@ -1,6 +1,6 @@
 """The handwritten digits that scikit-learn ships, brought to MNIST's 28x28 form.
 
-1,797 digits by 43 writers, 8x8 with values 0..16: the test set of "Optical Recognition of
+1,797 digits by 13 writers, 8x8 with values 0..16: the test set of "Optical Recognition of
 Handwritten Digits" (Alpaydin and Kaynak, UCI Machine Learning Repository, 1998). They stand in
 where MNIST cannot be had. The last 297, by other writers than most of the first 1,500, are the
 test split.
@@ -38,11 +38,11 @@ def load() -> Dataset:
 
 
 def _enlarge(image: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """8x8 in 0..16 to 28x28 in 0..255, its centre of mass in the middle."""
+    """8x8 in 0..16 to 28x28 in 0..255, its centre of mass in pixel 14 of both axes, as in MNIST."""
     small = Image.fromarray(np.uint8(np.round(image * (255 / 16))))
     large = np.asarray(small.resize((_BOX, _BOX), Image.Resampling.BICUBIC))
     canvas = np.pad(large, (IMAGE_SIZE - _BOX) // 2)
-    places = np.arange(IMAGE_SIZE) - (IMAGE_SIZE - 1) / 2
+    places = np.arange(IMAGE_SIZE) - IMAGE_SIZE // 2
     rows, columns = canvas.sum(axis=1), canvas.sum(axis=0)
     shift = -np.round([places @ rows / rows.sum(), places @ columns / columns.sum()])
     # the margin is 4 pixels and no digit is further off its middle: nothing wraps around

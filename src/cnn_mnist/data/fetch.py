@@ -45,19 +45,23 @@ def fetch(source: Source, directory: Path) -> Path:
         The folder with the files.
 
     Raises:
-        DownloadError: no mirror gave the true bytes of a file; each mirror's failure is named.
-        DataError: the folder cannot be written.
+        DownloadError: no mirror gave the true bytes of a file (each mirror's failure is named), or
+            the folder cannot be written.
         MissingExtraError: requests is not installed.
     """
     folder = directory / source.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in source.files:
-            if not _is_true(file, folder / f"{file.name}.gz"):
-                _fetch_file(file, source.mirrors, folder)
+            present = [path for name in file.spellings if (path := folder / name).exists()]
+            if not present or not all(_is_true(file, path) for path in present):
+                fetched = _fetch_file(file, source.mirrors, folder)
+                for path in present:  # a damaged file under another spelling would be read first
+                    if path != fetched:
+                        path.unlink(missing_ok=True)
         sync_directory(folder)
     except OSError as error:
-        raise DataError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise DownloadError(f"{folder} cannot be written: {error.strerror or error}") from error
     return folder
 
 
@@ -69,7 +73,7 @@ def _is_true(file: File, path: Path) -> bool:
     return True
 
 
-def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> None:
+def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> Path:
     name = f"{file.name}.gz"
     failures = []
     for mirror in mirrors:
@@ -82,10 +86,10 @@ def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> None:
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.chmod(0o644)  # mkstemp's 0600 would hide a shared cache from others
-            temporary.replace(folder / name)
-            return
+            return temporary.replace(folder / name)
         except DataError as error:
-            failures.append(str(error).replace(str(temporary), mirror + name))
+            reason, _, _ = str(error).partition(";")  # what to do about it is said below
+            failures.append(reason.replace(str(temporary), mirror + name))
         finally:
             temporary.unlink(missing_ok=True)
     raise DownloadError(

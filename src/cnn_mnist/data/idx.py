@@ -78,8 +78,11 @@ def read(
                 f"{path} is not the true file: SHA-256 {found.hexdigest()}, expected {sha256}; "
                 "delete it and fetch it again"
             )
-    # a bytearray gives a writable array, which torch can share without a copy
-    return np.frombuffer(bytearray(body), dtype=np.uint8).reshape(sizes)
+    try:
+        # a bytearray gives a writable array, which torch can share without a copy
+        return np.frombuffer(bytearray(body), dtype=np.uint8).reshape(sizes)
+    except ValueError as error:  # more dimensions, or empty ones of more places, than NumPy has
+        raise DataError(f"{path} has a shape that cannot be: {error}") from error
 
 
 def _rank(path: Path, header: bytes, dimensions: int | None) -> int:

@@ -1,0 +1,109 @@
+"""The house: who may import whom, and what the package promises to the outside."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnn_mnist
+
+SOURCE = Path(cnn_mnist.__file__).parent
+
+# A room imports only from floors below its own; `data` is one room.
+FLOORS = {
+    "errors": 0,
+    "files": 0,
+    "machine": 0,
+    "recipe": 1,
+    "data": 2,
+    "image": 2,
+    "model": 3,
+    "run": 3,
+    "evaluate": 3,
+    "infer": 3,
+    "checkpoint": 3,
+    "hooks": 4,
+    "train": 5,
+    "export": 5,
+    "classifier": 6,
+    "trials": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules.update(names if node.module == "cnn_mnist" else [node.module])
+        elif isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+    return {name.split(".")[1] for name in modules if name.startswith("cnn_mnist.")}
+
+
+FILES = [path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_room_imports_only_from_floors_below_its_own(path: Path) -> None:
+    room = room_of(path)
+    above = {
+        other
+        for other in imported_rooms(path) - {room, "__version__"}
+        if FLOORS[other] >= FLOORS[room]
+    }
+    assert not above
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("cnn_mnist", {"numpy", "torch", "onnxruntime", "click", "rich", "PIL"}),
+        ("cnn_mnist.cli", {"numpy", "torch", "onnxruntime", "rich", "PIL"}),
+        ("cnn_mnist.infer", {"torch", "onnx", "sklearn", "requests", "rich"}),
+    ],
+)
+def test_what_is_light_imports_nothing_heavy(module: str, forbidden: set[str]) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert forbidden.isdisjoint(loaded)
+
+
+def test_the_public_names_are_these() -> None:
+    assert cnn_mnist.__all__ == [
+        "RECIPES",
+        "Classifier",
+        "CnnMnistError",
+        "Dataset",
+        "Hook",
+        "Model",
+        "Recipe",
+        "Split",
+        "load",
+        "trials",
+    ]
+    for name in cnn_mnist.__all__:
+        assert getattr(cnn_mnist, name).__module__.startswith("cnn_mnist") or name == "RECIPES"
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = cnn_mnist.nothing
+
+
+def test_no_source_file_unpickles() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        assert "import pickle" not in text
+        assert "torch.load(" not in text
+        assert "allow_pickle=True" not in text

@@ -1,0 +1,73 @@
+"""Files that are whole or not there."""
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from cnn_mnist import files
+
+
+def test_sha256_is_of_all_bytes_of_a_file_larger_than_one_chunk(tmp_path: Path) -> None:
+    content = os.urandom((1 << 20) + 1)
+    (tmp_path / "a").write_bytes(content)
+    assert files.sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("old", [None, b"old and longer"])
+def test_replace_leaves_the_new_content_and_nothing_else(tmp_path: Path, old: bytes | None) -> None:
+    path = tmp_path / "a"
+    if old is not None:
+        path.write_bytes(old)
+    files.replace(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_write_that_fails_half_way_leaves_the_old_content_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+
+    def half(temporary: Path, content: bytes) -> None:
+        temporary.write_bytes(content[:1])
+        raise failure
+
+    monkeypatch.setattr(files, "write_synced", half)
+    with pytest.raises(type(failure)):
+        files.replace(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no fsync of directories")
+def test_content_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    events = []
+    monkeypatch.setattr(os, "fsync", lambda _: events.append(("fsync", path.exists())))
+    files.replace(path, b"new")
+    assert events == [("fsync", False), ("fsync", True)]
+
+
+def test_a_reader_sees_the_old_content_or_the_new_never_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    contents = [bytes([letter]) * 100_000 for letter in b"ab"]
+    files.replace(path, contents[0])
+
+    def write() -> None:
+        for turn in range(20):
+            files.replace(path, contents[turn % 2])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    while writer.is_alive():
+        seen.add(path.read_bytes())
+    writer.join()
+    assert seen <= set(contents)

@@ -1,0 +1,282 @@
+"""Inference from a model file: shapes, types, refusals, and no torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from tiny import tiny_split
+
+from cnn_mnist import infer
+from cnn_mnist.data import idx
+from cnn_mnist.errors import DataError, ImageError, ModelError
+from cnn_mnist.image import Glyph
+from cnn_mnist.infer import Model, read, read_array
+
+IMAGES = tiny_split(20).images
+WEIGHTS = np.random.default_rng(0).normal(size=(28 * 28, 10)).astype(np.float32) / 28
+
+
+def save(
+    path: Path,
+    *,
+    takes: tuple[str, list[Any]] = ("images", ["batch", 1, 28, 28]),
+    gives: tuple[str, str] = ("logits", "probabilities"),
+    shape: tuple[Any, ...] = ("batch", 10),
+) -> Path:
+    """A linear model, made without torch; the rest of its interface as told."""
+    nodes = [
+        helper.make_node("Flatten", [takes[0]], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], [gives[0]]),
+        helper.make_node("Softmax", [gives[0]], [gives[1]], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info(takes[0], TensorProto.FLOAT, takes[1])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in gives],
+        [numpy_helper.from_array(WEIGHTS, "weights")],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return Model(save(tmp_path_factory.mktemp("infer") / "model.onnx"), threads=1)
+
+
+def expected(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return (images.reshape(-1, 28 * 28) / 255) @ WEIGHTS
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(20, 28, 28), (20, 1, 28, 28), (28, 28)])
+def test_images_of_any_promised_shape_and_type_are_classified(
+    shape: tuple[int, ...], dtype: type, model: Model
+) -> None:
+    pixels = IMAGES[:1] if shape == (28, 28) else IMAGES
+    images = pixels if dtype is np.uint8 else (pixels / 255).astype(dtype)
+    logits, probabilities = model.predict(images.reshape(shape))
+    np.testing.assert_allclose(logits, expected(pixels), atol=2e-2 if dtype is np.float16 else 1e-5)
+    powers = np.exp(logits)
+    np.testing.assert_allclose(probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-6)
+    assert logits.dtype == probabilities.dtype == np.float32
+
+
+def test_large_arrays_are_classified_piece_by_piece(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model.classify(IMAGES)
+    monkeypatch.setattr(infer, "BATCH_SIZE", 7)
+    assert [len(batch) for batch in infer.inputs(IMAGES)] == [7, 7, 6]
+    np.testing.assert_allclose(model.classify(IMAGES), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (0, 1, 28, 28)])
+def test_no_images_give_no_results(shape: tuple[int, ...], model: Model) -> None:
+    for result in model.predict(np.empty(shape, np.uint8)):
+        assert result.shape == (0, 10)
+        assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("images", "complaint"),
+    [
+        (np.zeros((2, 28, 27), np.uint8), r"shape \(2, 28, 27\)"),
+        (np.zeros((2, 3, 28, 28), np.uint8), r"shape \(2, 3, 28, 28\)"),
+        (np.zeros((1, 1, 1, 28, 28), np.uint8), "shape"),
+        (np.zeros(28, np.uint8), "shape"),
+        (np.zeros((), np.uint8), "shape"),
+        (np.zeros((2, 28, 28), np.int64), "not int64"),
+        (np.zeros((2, 28, 28), np.bool_), "not bool"),
+        (np.zeros((2, 28, 28), np.complex64), "not complex64"),
+        (np.full((2, 28, 28), np.nan), "values in"),
+        (np.full((2, 28, 28), 255.0), "values in"),
+        (np.full((2, 28, 28), 1.01), "values in"),
+        (np.full((2, 28, 28), -0.01), "values in"),
+    ],
+    ids=str,
+)
+def test_other_arrays_are_refused(images: npt.NDArray[Any], complaint: str, model: Model) -> None:
+    with pytest.raises(ImageError, match=complaint):
+        model.predict(images)
+
+
+# --- files that are no model of ours
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x08\x07" * 500])
+def test_a_file_of_garbage_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.onnx is no ONNX model") as caught:
+        Model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_truncated_model_is_refused(share: float, tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError, match="is no ONNX model"):
+        Model(path)
+
+
+def test_a_missing_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    for path in (tmp_path / "model.onnx", tmp_path):
+        with pytest.raises(ModelError, match="is no model file: train one"):
+            Model(path)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"takes": ("input", ["batch", 1, 28, 28])},
+        {"gives": ("logits", "softmax")},
+        {"takes": ("images", ["batch", 28, 28])},
+        {"takes": ("images", ["batch", 1, "height", "width"])},
+        {"shape": ("batch", "classes")},
+    ],
+    ids=str,
+)
+def test_another_kind_of_model_is_refused_in_one_line(form: dict[str, Any], tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", **form)
+    if form.get("shape"):  # shape inference would put the true number in
+        path = free_the_classes(path)
+    with pytest.raises(ModelError, match="another kind of model") as caught:
+        Model(path)
+    assert "\n" not in str(caught.value)
+
+
+def free_the_classes(path: Path) -> Path:
+    """Make the weights an input with a default, so that their size may change with each run."""
+    proto = onnx.load(path)
+    sizes = ["pixels", "classes"]
+    weights = helper.make_tensor_value_info("weights", TensorProto.FLOAT, sizes)
+    proto.graph.input.append(weights)
+    onnx.save(proto, path)
+    return path
+
+
+# --- files of pictures
+
+
+def test_an_array_file_is_classified_image_by_image(model: Model, tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", IMAGES)
+    idx.write(tmp_path / "images-idx3-ubyte", IMAGES)
+    idx.write(tmp_path / "images-idx3-ubyte.gz", IMAGES)
+    classes = expected(IMAGES).argmax(axis=1).tolist()
+    for name in ("images.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz"):
+        digits = list(read_array(model, tmp_path / name))
+        assert [digit.class_ for digit in digits] == classes
+        assert {digit.box for digit in digits} == {(0, 0, 28, 28)}
+        assert digits[0].probability == max(digits[0].probabilities)
+        assert sum(digits[0].probabilities) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("shape", "count"), [((28, 28), 1), ((0, 28, 28), 0), ((3, 1, 28, 28), 3)])
+def test_an_array_file_may_hold_one_image_or_none(
+    shape: tuple[int, ...], count: int, model: Model, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))
+    assert len(list(read_array(model, tmp_path / "images.npy"))) == count
+
+
+class Trap:
+    """Unpickling it would end the test."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return pytest.fail, ("unpickled",)
+
+
+def write_pickle(path: Path) -> None:
+    np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
+
+
+def write_zip(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.savez(stream, IMAGES)
+
+
+def write_truncated(path: Path) -> None:
+    np.save(path, IMAGES)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def write_scalar(path: Path) -> None:
+    np.save(path, np.float64(3))
+
+
+def write_vector(path: Path) -> None:
+    np.save(path, np.zeros(28))
+
+
+def write_nothing(path: Path) -> None:
+    path.touch()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [write_pickle, write_zip, write_truncated, write_scalar, write_vector, write_nothing],
+)
+def test_an_array_file_of_another_form_is_refused(write: Any, model: Model, tmp_path: Path) -> None:
+    write(tmp_path / "images.npy")
+    with pytest.raises(ImageError):
+        list(read_array(model, tmp_path / "images.npy"))
+
+
+def test_an_array_file_that_is_not_there_is_named(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"images\.npy"):
+        list(read_array(model, tmp_path / "images.npy"))
+    with pytest.raises(DataError, match="images-idx3-ubyte"):
+        list(read_array(model, tmp_path / "images-idx3-ubyte"))
+
+
+def test_a_picture_is_read_from_its_file_or_its_bytes(model: Model, tmp_path: Path) -> None:
+    canvas = np.full((40, 50), 255, np.uint8)
+    canvas[10:30, 20:28] = 0
+    Image.fromarray(canvas).save(tmp_path / "one.png")
+    for picture in (tmp_path / "one.png", (tmp_path / "one.png").read_bytes()):
+        (digit,) = read(model, picture)
+        assert digit.box == (20, 10, 28, 30)
+        values = digit.to_dict()
+        assert set(values) == {"class", "probability", "probabilities", "box"}
+        assert values["probabilities"][values["class"]] == values["probability"]
+
+
+def test_every_digit_that_a_picture_holds_is_classified_in_its_order(
+    model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    glyphs = [
+        Glyph(image=image.astype(np.float32) / 255, box=(number, 0, number + 1, 9))
+        for number, image in enumerate(IMAGES)
+    ]
+    monkeypatch.setattr(infer, "find_digits", lambda grey: glyphs)
+    Image.new("L", (50, 50)).save(tmp_path / "many.png")
+    digits = read(model, tmp_path / "many.png")
+    assert [digit.class_ for digit in digits] == expected(IMAGES).argmax(axis=1).tolist()
+    assert [digit.box for digit in digits] == [glyph.box for glyph in glyphs]
+
+
+def test_a_blank_picture_holds_no_digits(model: Model, tmp_path: Path) -> None:
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    assert read(model, tmp_path / "blank.png") == []
+
+
+def test_predicting_never_imports_torch(model: Model) -> None:
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; import cnn_mnist\n"
+        "model = cnn_mnist.Model(Path(sys.argv[1]))\n"
+        "assert len(model.predict(np.zeros((2, 28, 28), np.uint8))[0]) == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, model.path], check=True)

@@ -1,0 +1,148 @@
+"""Recipes: validated, frozen, and rebuilt from JSON without trust."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from cnn_mnist.errors import RecipeError
+from cnn_mnist.recipe import RECIPES, Recipe, named
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(**{"name": "mine", "learning_rate": 0.1, "steps": 100} | changes)
+
+
+def test_the_named_recipes_are_the_four_of_the_command_line() -> None:
+    assert list(RECIPES) == ["standard", "tutorial", "fast", "best"]
+    assert all(named(name).name == name for name in RECIPES)
+
+
+def test_the_tutorial_is_kept_to_the_letter() -> None:
+    tutorial = named("tutorial")
+    assert (tutorial.network, tutorial.dropout, tutorial.batch_size) == ("cnn", 0.4, 100)
+    assert (tutorial.optimizer, tutorial.weight_decay, tutorial.label_smoothing) == ("sgd", 0, 0)
+    assert (tutorial.augmentation, tutorial.steps) == ("none", 20_000)
+    assert {tutorial.learning_rate_at(step) for step in range(20_000)} == {0.001}
+
+
+def test_a_named_recipe_takes_changes_and_stays_as_it_was() -> None:
+    assert named("standard", steps=7).steps == 7
+    assert named("standard").steps == 2000
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match=r"'slow'.*standard, tutorial, fast, best"):
+        named("slow")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", None),
+        ("network", "resnet"),
+        ("optimizer", "lion"),
+        ("schedule", "cosine"),
+        ("augmentation", "mixup"),
+        ("steps", 0),
+        ("steps", -1),
+        ("steps", 1.5),
+        ("steps", True),
+        ("steps", "100"),
+        ("batch_size", 0),
+        ("log_every", 0),
+        ("checkpoint_every", 0),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("dropout", float("nan")),
+        ("warmup", 1.0),
+        ("label_smoothing", 1.0),
+        ("learning_rate", -0.1),
+        ("learning_rate", float("inf")),
+        ("learning_rate", float("nan")),
+        ("learning_rate", "0.1"),
+        ("learning_rate", True),
+        ("weight_decay", float("nan")),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_field_and_value(field: str, value: object) -> None:
+    with pytest.raises(RecipeError, match=f"{field}={value!r}"):
+        recipe(**{field: value})
+
+
+def test_a_recipe_error_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="steps"):
+        recipe(steps=0)
+
+
+def test_a_whole_number_is_taken_for_a_real_one() -> None:
+    assert type(recipe(learning_rate=1).learning_rate) is float
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe().steps = 5
+
+
+def test_fields_are_given_by_name_only() -> None:
+    with pytest.raises(TypeError):
+        Recipe("mine", learning_rate=0.1, steps=100)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_comes_back_from_json_equal(name: str) -> None:
+    assert Recipe.from_dict(json.loads(json.dumps(named(name).to_dict()))) == named(name)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "a JSON object, not list"),
+        (None, "a JSON object, not NoneType"),
+        ({}, "incomplete.*name"),
+        ({"name": "a", "steps": 1}, "incomplete.*learning_rate"),
+        (recipe().to_dict() | {"momentum": 0.9, 3: 1}, "unknown fields: 3, momentum"),
+        (recipe().to_dict() | {"steps": None}, "steps=None"),
+    ],
+)
+def test_no_json_is_trusted(values: object, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        Recipe.from_dict(values)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 10, 2000])
+@pytest.mark.parametrize("warmup", [0.0, 0.2, 0.99])
+def test_every_update_of_one_cycle_has_a_rate_above_0_and_up_to_the_highest(
+    steps: int, warmup: float
+) -> None:
+    one_cycle = recipe(steps=steps, warmup=warmup)
+    rates = [one_cycle.learning_rate_at(step) for step in range(steps)]
+    assert all(0 < rate <= 0.1 * (1 + 1e-9) for rate in rates)
+
+
+def test_one_cycle_goes_up_for_the_warmup_and_down_for_the_rest() -> None:
+    rates = [recipe(warmup=0.2).learning_rate_at(step) for step in range(100)]
+    peak = rates.index(max(rates))
+    assert peak == pytest.approx(20, abs=1)
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) == pytest.approx(0.1, rel=0.05)
+    assert rates[-1] < 0.005
+
+
+def test_the_schedule_fits_itself_to_the_steps() -> None:
+    short, long = recipe(steps=100), recipe(steps=1000)
+    assert short.learning_rate_at(50) == pytest.approx(long.learning_rate_at(500), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"name": "x"}, {"steps": 5}, {"log_every": 5}, {"checkpoint_every": 5}]
+)
+def test_what_trains_the_same_model_is_no_difference(changes: dict[str, Any]) -> None:
+    assert recipe().differences(recipe(**changes)) == []
+
+
+def test_what_trains_another_model_is_named_with_both_values() -> None:
+    other = recipe(batch_size=7, network="softmax")
+    assert recipe().differences(other) == ["network: 'cnn' -> 'softmax'", "batch_size: 100 -> 7"]

@@ -1,0 +1,104 @@
+"""What the tests of training share: data learnt in seconds, small recipes, watchers."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cnn_mnist.data.dataset import Dataset, Split
+from cnn_mnist.hooks import Hook, Step
+from cnn_mnist.recipe import Recipe
+from cnn_mnist.run import Run
+from cnn_mnist.train import Trainer, train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The networks here are too small to share, and other programs may hold the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tiny_split(count: int, *, seed: int = 0) -> Split:
+    """Noisy copies of ten patterns, `count` in all, every class among them."""
+    patterns = np.random.default_rng(99).random((10, 28, 28)) > 0.7
+    random = np.random.default_rng(seed)
+    labels = random.permutation(np.arange(count) % 10).astype(np.uint8)
+    noise = random.integers(0, 128, (count, 28, 28))
+    return Split((patterns[labels] * 127 + noise).astype(np.uint8), labels)
+
+
+def tiny_dataset(name: str = "tiny", *, seed: int = 0) -> Dataset:
+    """240 images to train and validate with, 50 to test."""
+    whole, test = tiny_split(240, seed=2 * seed), tiny_split(50, seed=2 * seed + 1)
+    return Dataset.from_arrays(name, (whole.images, whole.labels), (test.images, test.labels))
+
+
+def tiny_recipe(**changes: Any) -> Recipe:
+    """Thirty steps of softmax regression; the fields in `changes` replaced."""
+    fields = {
+        "name": "tiny",
+        "network": "softmax",
+        "learning_rate": 0.01,
+        "schedule": "constant",
+        "batch_size": 16,
+        "steps": 30,
+        "log_every": 10,
+        "checkpoint_every": 10,
+    }
+    return Recipe(**fields | changes)
+
+
+def trained(
+    run_dir: Path, *, seed: int = 0, hooks: tuple[Hook, ...] = (), **changes: Any
+) -> Trainer:
+    """Train a tiny recipe on the tiny data set, on the CPU."""
+    recipe = tiny_recipe(**changes)
+    return train(Run(run_dir), recipe, tiny_dataset(), seed=seed, device="cpu", hooks=hooks)
+
+
+class Watch(Hook):
+    """Keeps what it sees."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+        self.metrics: list[dict[str, float]] = []
+        self.ended = 0
+
+    def after_step(self, step: Step) -> None:
+        self.steps.append(step.number)
+        self.losses.append(float(step.loss))
+
+    def on_metrics(self, metrics: Mapping[str, float]) -> None:
+        self.metrics.append(dict(metrics))
+
+    def end(self) -> None:
+        self.ended += 1
+
+
+class SendSignal(Hook):
+    """Sends this process a signal after a step, so many times."""
+
+    def __init__(self, number: signal.Signals, *, at: int, times: int = 1) -> None:
+        self.number, self.at, self.times = number, at, times
+
+    def after_step(self, step: Step) -> None:
+        if step.number == self.at:
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)
+
+
+if __name__ == "__main__":  # RUN_DIR STEP CHANGES: train, and die without a word after STEP
+    torch.set_num_threads(1)
+    kill = SendSignal(signal.SIGKILL, at=int(sys.argv[2]))
+    trained(Path(sys.argv[1]), hooks=(kill,), **json.loads(sys.argv[3]))
