@@ -11,7 +11,7 @@ from tiny import one_thread as one_thread  # a fixture of every test here
 
 from cnn_mnist import trials as room
 from cnn_mnist.errors import RunError
-from cnn_mnist.trials import trials
+from cnn_mnist.trials import run_trials
 
 DATA = tiny_dataset()
 
@@ -25,7 +25,9 @@ def run(directory: Path, n: int, first_seed: int = 0) -> tuple[dict[str, Any], d
         return (watches[seed],)
 
     recipe = tiny_recipe(steps=4, learning_rate=0.002)
-    result = trials(directory, recipe, DATA, n=n, first_seed=first_seed, device="cpu", hooks=hooks)
+    result = run_trials(
+        directory, recipe, DATA, n=n, first_seed=first_seed, device="cpu", hooks=hooks
+    )
     return result, watches
 
 
@@ -88,4 +90,4 @@ def test_the_deviation_is_the_samples(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_runs_of_another_recipe_are_not_mixed_in(tmp_path: Path) -> None:
     run(tmp_path, 1)
     with pytest.raises(RunError, match="dropout"):
-        trials(tmp_path, tiny_recipe(dropout=0.1), DATA, n=1, device="cpu")
+        run_trials(tmp_path, tiny_recipe(dropout=0.1), DATA, n=1, device="cpu")

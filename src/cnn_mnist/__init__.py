@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnn_mnist.hooks import Hook
     from cnn_mnist.infer import Model
     from cnn_mnist.recipe import RECIPES, Recipe
-    from cnn_mnist.trials import trials
+    from cnn_mnist.trials import run_trials
 
 _HOMES = {
     "Classifier": "cnn_mnist.classifier",
@@ -29,7 +29,7 @@ _HOMES = {
     "Recipe": "cnn_mnist.recipe",
     "Split": "cnn_mnist.data.dataset",
     "load": "cnn_mnist.data.load",
-    "trials": "cnn_mnist.trials",
+    "run_trials": "cnn_mnist.trials",
 }
 
 __all__ = [
@@ -42,7 +42,7 @@ __all__ = [
     "Recipe",
     "Split",
     "load",
-    "trials",
+    "run_trials",
 ]
 
 

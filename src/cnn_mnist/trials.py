@@ -16,7 +16,7 @@ from cnn_mnist.machine import machine, versions
 from cnn_mnist.recipe import Recipe
 
 
-def trials(
+def run_trials(
     directory: Path,
     recipe: Recipe,
     dataset: Dataset,

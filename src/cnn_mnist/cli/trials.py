@@ -46,7 +46,7 @@ def trials(
 
     with needs_extra("train", "training"):
         from cnn_mnist.hooks import progress
-        from cnn_mnist.trials import trials as run_trials
+        from cnn_mnist.trials import run_trials
 
     recipe = changed(named(recipe_name or "standard"), network, steps)
     dataset = load(data or "auto", data_dir)
