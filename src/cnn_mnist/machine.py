@@ -29,7 +29,7 @@ def machine() -> dict[str, str | int]:
         "processor": _processor(),
         "cores": cores,
         "architecture": platform.machine(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
     }
 
 
