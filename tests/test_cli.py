@@ -180,6 +180,31 @@ def test_export_writes_the_model_again_and_says_how_near_it_is(trained: tuple[Pa
     assert (trained[0] / "model.onnx").is_file()
 
 
+def test_export_writes_a_small_calibrated_file_elsewhere(
+    trained: tuple[Path, Any], tmp_path: Path
+) -> None:
+    before = (trained[0] / "model.onnx").read_bytes()
+    small = tmp_path / "small.onnx"
+    result = result_of("export", trained[0], "--output", small, "--calibrated", "--weights", "int8")
+    assert result["path"] == str(small)
+    assert small.stat().st_size < len(before) / 3
+    assert (trained[0] / "model.onnx").read_bytes() == before
+    scores = [
+        result_of("evaluate", path, "--data", "digits", "--split", "validation")["loss"]
+        for path in (trained[0], small)
+    ]
+    assert scores[1] < scores[0]  # the temperature was fitted on these very images
+
+
+def test_evaluate_draws_its_mistakes(trained: tuple[Path, Any], tmp_path: Path) -> None:
+    for number, target in enumerate((trained[0], trained[0] / "model.onnx")):
+        sheet = tmp_path / f"{number}.png"
+        result_of("evaluate", target, "--data", "digits", "--mistakes", sheet)
+        with Image.open(sheet) as image:
+            assert image.width > 128
+    assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+
+
 def test_model_shows_the_same_parameters_for_a_network_a_run_and_a_file(
     trained: tuple[Path, Any],
 ) -> None:
@@ -225,7 +250,7 @@ def test_tensors_are_logged_every_n_steps(tmp_path: Path) -> None:
         (["train", "--steps", "-1"], "--steps"),
         (["train", "--recipe", "none"], "--recipe"),
         (["train", "--nothing"], "--nothing"),
-        (["evaluate"], "R|MODEL.onnx"),
+        (["export"], "R"),
         (["nothing"], "nothing"),
         (["data", "fetch", "nothing"], "nothing"),
     ],

@@ -22,7 +22,7 @@ from cnn_mnist.errors import ExportError, ModelError
 from cnn_mnist.evaluate import evaluate
 from cnn_mnist.export import export_onnx, onnx_layers
 from cnn_mnist.infer import Model
-from cnn_mnist.model import build, classify, describe, layers
+from cnn_mnist.model import Layer, build, classify, describe, layers
 from cnn_mnist.recipe import NETWORKS, named
 from cnn_mnist.train import Trainer
 
@@ -31,18 +31,27 @@ METADATA = {"recipe": {"name": "tiny"}, "dataset": "tiny", "global_step": 30, "a
 Exported = tuple[nn.Sequential, Path]
 
 
+def lived_in(network: str) -> nn.Sequential:
+    """A network with dropout, in training mode, none of whose values are those it started with."""
+    generator = torch.Generator().manual_seed(5)
+    model = build(tiny_recipe(network=network), 10, generator).train()
+    # biases of zero, which no trained network has, are left out of the file
+    for name, value in model.state_dict().items():
+        if name.endswith(("bias", "running_mean")):
+            nn.init.uniform_(value, -0.1, 0.1, generator=generator)
+        elif name.endswith("running_var") or (name.startswith("norm") and value.ndim):
+            nn.init.uniform_(value, 0.5, 1.5, generator=generator)
+    return model
+
+
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """A network with dropout, in training mode, and its model file."""
-    generator = torch.Generator().manual_seed(5)
-    model = build(tiny_recipe(network=request.param), 10, generator).train()
-    for name, parameter in model.named_parameters():
-        if name.endswith("bias"):  # biases of zero, which no trained network has, are left out
-            nn.init.uniform_(parameter, -0.1, 0.1, generator=generator)
+    """A network and its model file."""
+    model = lived_in(request.param)
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     result = export_onnx(model, path, tiny_split(20).images, METADATA)
     assert result.pop("max_abs_diff") <= 1e-4
-    assert result == {"path": str(path), "argmax_equal": True, "n": 20}
+    assert result == {"path": str(path), "argmax_equal": True, "changed": 0, "n": 20}
     return model, path
 
 
@@ -95,12 +104,16 @@ def test_the_metadata_is_kept_as_text_and_json(exported: Exported) -> None:
 def test_nodes_and_weights_have_the_names_of_the_layers(exported: Exported) -> None:
     model, path = exported
     graph = onnx.load(path).graph
-    known = [name for name, layer in model.named_children() if not isinstance(layer, nn.Dropout)]
+    gone = nn.Dropout | nn.BatchNorm1d  # the one does nothing, the other is folded
+    known = [name for name, layer in model.named_children() if not isinstance(layer, gone)]
     nodes = [node.name for node in graph.node]
     assert [name for name in nodes if name in known] == known
     assert set(nodes) - set(known) <= {"probabilities"}
     weights = {value.name for value in graph.initializer if value.data_type == 1}
-    assert weights == {name for name, _ in model.named_parameters()}
+    trained = {name for name, _ in model.named_parameters()}
+    statistics = {name for name, _ in model.named_buffers()}
+    assert weights <= trained | statistics
+    assert trained - weights <= {"norm3.weight", "norm3.bias"}  # folded into the dense layer
 
 
 def test_the_file_holds_no_path_of_this_machine(exported: Exported) -> None:
@@ -110,9 +123,14 @@ def test_the_file_holds_no_path_of_this_machine(exported: Exported) -> None:
         assert text.encode() not in content
 
 
+def unfolded(model: nn.Sequential) -> list[Layer]:
+    """The network's table without the normalisations that are folded into a dense layer."""
+    return [layer for layer in layers(model) if layer.kind != "BatchNorm1d"]
+
+
 def test_the_table_of_the_file_is_the_table_of_the_network(exported: Exported) -> None:
     model, path = exported
-    mine, theirs = onnx_layers(path), layers(model)
+    mine, theirs = onnx_layers(path), unfolded(model)
     for key in ("parameters", "flops"):
         assert describe(mine)[key] == describe(theirs)[key]
     rows = {layer.name: (layer.output, layer.parameters, layer.flops) for layer in theirs}
@@ -127,6 +145,61 @@ def test_a_file_that_is_no_model_has_no_table(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelError, match="is no ONNX model"):
         onnx_layers(tmp_path / "model.onnx")
+
+
+# --- kernels in 8 bits
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def packed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A network and its model file with 8-bit kernels."""
+    model = lived_in(request.param)
+    path = tmp_path_factory.mktemp("packed") / "model.onnx"
+    export_onnx(model, path, tiny_split(5).images, {}, weights="int8")
+    return model, path
+
+
+def test_in_8_bits_the_file_is_a_quarter_and_the_probabilities_nearly_the_same(
+    packed: Exported, tmp_path: Path
+) -> None:
+    model, path = packed
+    export_onnx(model, tmp_path / "float32.onnx", tiny_split(5).images, {})
+    assert path.stat().st_size < 0.3 * (tmp_path / "float32.onnx").stat().st_size + 4_000
+    images = tiny_split(100).images
+    _, expected = Model(tmp_path / "float32.onnx").predict(images)
+    _, probabilities = Model(path).predict(images)
+    np.testing.assert_allclose(probabilities, expected, atol=0.01)
+
+
+def test_in_8_bits_the_table_is_that_of_the_network_too(packed: Exported) -> None:
+    model, path = packed
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    for key in ("parameters", "flops"):
+        assert describe(onnx_layers(path))[key] == describe(unfolded(model))[key]
+
+
+def test_each_kernel_is_within_half_a_step_of_its_channel(packed: Exported) -> None:
+    model, path = packed
+    stored = {
+        value.name: numpy_helper.to_array(value) for value in onnx.load(path).graph.initializer
+    }
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1 and name != "dense.weight":  # a normalisation is folded into that
+            kernel = parameter.detach().numpy()
+            scale = stored[f"{name}_scale"]
+            assert scale.shape == (len(kernel), *[1] * (kernel.ndim - 1))
+            unpacked = stored[f"{name}_int8"] * scale
+            assert (np.abs(unpacked - kernel) <= scale * 0.5001).all()
+
+
+def test_classes_that_8_bits_change_stop_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(tiny_recipe(), 10, torch.Generator().manual_seed(5))
+    monkeypatch.setattr(room, "MAX_CHANGED", -1)
+    with pytest.raises(ExportError, match=r"reads 0 of 5 images differently: .* float32"):
+        export_onnx(model, tmp_path / "m.onnx", tiny_split(5).images, {}, weights="int8")
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- an export that goes wrong

@@ -9,7 +9,7 @@ from tiny import tiny_recipe, tiny_split
 from torch import nn
 
 from cnn_mnist import model as networks
-from cnn_mnist.model import Layer, build, classify, describe, layers
+from cnn_mnist.model import Layer, at_temperature, build, classify, describe, layers
 from cnn_mnist.recipe import NETWORKS
 
 
@@ -37,7 +37,8 @@ def test_the_layers_of_the_reference_network_are_the_tutorials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [("cnn", 3_274_634), ("softmax", 7_850), ("small", 215_194)]
+    ("name", "parameters"),
+    [("cnn", 3_274_634), ("cnn-bn", 3_276_874), ("softmax", 7_850), ("small", 215_194)],
 )
 def test_a_network_has_so_many_parameters(name: str, parameters: int) -> None:
     model = network(name)
@@ -123,3 +124,12 @@ def test_any_view_of_the_images_is_classified(view: str) -> None:
     np.testing.assert_allclose(
         classify(model, given), classify(model, images.copy())[order], rtol=1e-5
     )
+
+
+def test_a_temperature_divides_the_logits_of_a_copy() -> None:
+    model = network("small")
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    before = classify(model, images)
+    cooled = at_temperature(model, 2.5)
+    np.testing.assert_allclose(classify(cooled, images), before / 2.5, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(classify(model, images), before)

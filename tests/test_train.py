@@ -79,6 +79,20 @@ def handlers() -> Iterator[tuple[object, object]]:
         ),
         pytest.param(
             {
+                "network": "cnn-bn",
+                "dropout": 0.4,
+                "optimizer": "adam",
+                "steps": 40,
+                "augmentation": "elastic",
+                "batch_size": 8,
+                "checkpoint_every": 10,
+            },
+            27,
+            20,
+            id="cnn-bn-elastic",
+        ),
+        pytest.param(
+            {
                 "network": "cnn",
                 "dropout": 0.4,
                 "optimizer": "sgd",

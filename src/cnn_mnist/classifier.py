@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.calibration import fit_temperature
+from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import RunError, needs_extra
-from cnn_mnist.evaluate import evaluate
+from cnn_mnist.evaluate import all_logits, figures
 from cnn_mnist.infer import Model, inputs
 from cnn_mnist.recipe import Recipe, named
 from cnn_mnist.run import Run, read_identity, read_json, write_json
@@ -29,7 +30,7 @@ with needs_extra("train", "training"):
     from cnn_mnist.checkpoint import Checkpoint, newest
     from cnn_mnist.export import export_onnx
     from cnn_mnist.hooks import Hook
-    from cnn_mnist.model import build, classify
+    from cnn_mnist.model import at_temperature, build, classify
     from cnn_mnist.train import load_weights, train
 
 
@@ -113,14 +114,14 @@ class Classifier:
             CnnMnistError: see `cnn_mnist.data.load.load`.
         """
         dataset = _dataset(data)
+        return self.score(self.logits(dataset, split=split), dataset, split=split)
+
+    def score(
+        self, logits: npt.NDArray[np.float32], dataset: Dataset, *, split: str = "test"
+    ) -> dict[str, Any]:
+        """The figures of logits that `logits` gave; see `evaluate`."""
         checkpoint = self._newest()
-        if dataset.classes > checkpoint.classes:
-            raise RunError(
-                f"{self.run.path} was trained on {checkpoint.classes} classes, "
-                f"{dataset.name} has {dataset.classes}"
-            )
-        model = _model(checkpoint)
-        result = evaluate(lambda images: classify(model, images), dataset.splits[split])
+        result = figures(logits, dataset.splits[split].labels)
         return {
             "accuracy": result.pop("accuracy"),
             "loss": result.pop("loss"),
@@ -130,6 +131,29 @@ class Classifier:
             "train_seconds": checkpoint.train_seconds,
             **result,
         }
+
+    def logits(self, data: Dataset | str = "auto", *, split: str = "test") -> npt.NDArray[Any]:
+        """The logits that the newest checkpoint gives every image of a split.
+
+        Args:
+            data: a data set, or what `cnn_mnist.data.load.load` takes.
+            split: `test`, `validation` or `train`.
+
+        Returns:
+            `(N, classes) float32`.
+
+        Raises:
+            CnnMnistError: see `evaluate`.
+        """
+        dataset = _dataset(data)
+        checkpoint = self._newest()
+        if dataset.classes > checkpoint.classes:
+            raise RunError(
+                f"{self.run.path} was trained on {checkpoint.classes} classes, "
+                f"{dataset.name} has {dataset.classes}"
+            )
+        model = _model(checkpoint)
+        return all_logits(lambda images: classify(model, images), dataset.splits[split])
 
     def predict(self, images: npt.NDArray[Any]) -> Iterator[dict[str, Any]]:
         """Classify images with `model.onnx`, which is first brought up to the newest checkpoint.
@@ -153,14 +177,25 @@ class Classifier:
         for row in probabilities:
             yield {"classes": int(row.argmax()), "probabilities": row}
 
-    def export(self, images: npt.NDArray[np.uint8]) -> dict[str, Any]:
-        """Write `model.onnx` of the newest checkpoint, compared with it on `images`.
+    def export(
+        self,
+        images: npt.NDArray[np.uint8],
+        *,
+        path: Path | None = None,
+        calibration: Split | None = None,
+        weights: str = "float32",
+    ) -> dict[str, Any]:
+        """Write the newest checkpoint as an ONNX file, compared with it on `images`.
 
         The file carries recipe, data set, global_step and, where `evaluation.json` is of that
         step, accuracy.
 
         Args:
             images: `(N, 28, 28) uint8`, real ones.
+            path: the file; None takes the run's `model.onnx`.
+            calibration: images that were not trained on: the logits are divided by the temperature
+                that fits these best, which the file carries too.
+            weights: see `cnn_mnist.export.export_onnx`.
 
         Returns:
             What `cnn_mnist.export.export_onnx` returns.
@@ -172,7 +207,7 @@ class Classifier:
         checkpoint = self._newest()
         identity = read_identity(self.run)
         evaluation = read_json(self.run.evaluation_file)
-        metadata = {
+        metadata: dict[str, Any] = {
             "recipe": checkpoint.recipe.to_dict(),
             "dataset": identity.dataset if identity else "unknown",
             "seed": checkpoint.seed,
@@ -180,7 +215,12 @@ class Classifier:
         }
         if evaluation and evaluation.get("global_step") == checkpoint.step:
             metadata["accuracy"] = evaluation["accuracy"]
-        return export_onnx(_model(checkpoint), self.run.model_file, images, metadata)
+        model = _model(checkpoint)
+        if calibration is not None:
+            logits = all_logits(lambda batch: classify(model, batch), calibration)
+            metadata["temperature"] = fit_temperature(logits, calibration.labels)
+            model = at_temperature(model, metadata["temperature"])
+        return export_onnx(model, path or self.run.model_file, images, metadata, weights=weights)
 
     def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:
         """Score the newest checkpoint on the test split, keep the figures, and export it.
@@ -195,10 +235,10 @@ class Classifier:
             CnnMnistError: see `evaluate` and `export`.
         """
         dataset = _dataset(data)
-        figures = self.evaluate(dataset)
-        write_json(self.run.evaluation_file, figures)
+        result = self.evaluate(dataset)
+        write_json(self.run.evaluation_file, result)
         self.export(dataset.test.images)
-        return figures
+        return result
 
     def _newest(self) -> Checkpoint:
         checkpoint = newest(self.run.checkpoints)

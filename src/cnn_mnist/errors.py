@@ -9,7 +9,7 @@
     ├── CheckpointError                   a checkpoint that cannot be written or read
     ├── RunError                          a run directory that cannot be used as asked
     ├── NonFiniteLossError                training went to NaN or infinity
-    ├── ExportError                       an exported model that differs from its source
+    ├── ExportError                       an export that cannot be written, or is not its source
     ├── MissingExtraError                 an optional dependency is not installed
     └── Interrupted                       SIGINT or SIGTERM; a checkpoint was written first
     CnnMnistWarning (a UserWarning)       the work goes on, but not quite as asked
@@ -65,7 +65,7 @@ class NonFiniteLossError(CnnMnistError):
 
 
 class ExportError(CnnMnistError):
-    """An exported model does not give what the trained one gives."""
+    """An export cannot be written, or an exported model does not give what its source gives."""
 
 
 class MissingExtraError(CnnMnistError):

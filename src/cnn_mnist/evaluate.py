@@ -4,15 +4,14 @@ NumPy only, so that a trained model and an exported one are scored by the same l
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.calibration import calibration_error
 from cnn_mnist.data.dataset import Split
 from cnn_mnist.errors import NonFiniteLossError
-
-CALIBRATION_BINS: Final = 15
 
 Logits = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """A classifier: images `(B, 28, 28) uint8` to logits `(B, classes) float32`."""
@@ -29,11 +28,16 @@ def evaluate(classify: Logits, split: Split, *, batch_size: int = 500) -> dict[s
     Returns:
         What `figures` returns.
     """
+    return figures(all_logits(classify, split, batch_size=batch_size), split.labels)
+
+
+def all_logits(classify: Logits, split: Split, *, batch_size: int = 500) -> npt.NDArray[np.float32]:
+    """The logits of every image of a split, `(N, classes)`; see `evaluate`."""
     parts = [
         classify(split.images[start : start + batch_size])
         for start in range(0, len(split), batch_size)
     ]
-    return figures(np.concatenate(parts), split.labels)
+    return np.concatenate(parts)
 
 
 def figures(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
@@ -48,9 +52,7 @@ def figures(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> d
         `accuracy`: share of examples whose largest logit is the label's;
         `loss`: mean softmax cross-entropy in nats;
         `negative_log_likelihood`: the same figure under its statistical name;
-        `expected_calibration_error`: mean gap between confidence and accuracy over
-        `CALIBRATION_BINS` equal bins (Guo et al., "On Calibration of Modern Neural Networks",
-        2017);
+        `expected_calibration_error`: see `calibration.py`;
         `n`: number of examples;
         `per_class`: a list of `{class, precision, recall, f1, support}`; a figure without any
         example to speak for it is null;
@@ -78,19 +80,11 @@ def figures(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> d
         "accuracy": float((predictions == labels).mean()),
         "loss": loss,
         "negative_log_likelihood": loss,
-        "expected_calibration_error": _calibration_error(confidence, predictions == labels),
+        "expected_calibration_error": calibration_error(confidence, predictions == labels),
         "n": len(labels),
         "per_class": _per_class(confusion),
         "confusion": confusion.tolist(),
     }
-
-
-def _calibration_error(
-    confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_]
-) -> float:
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def _per_class(confusion: npt.NDArray[np.int64]) -> list[dict[str, Any]]:

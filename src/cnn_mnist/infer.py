@@ -13,6 +13,9 @@ from cnn_mnist.data import idx
 from cnn_mnist.errors import ImageError, ModelError
 from cnn_mnist.image import SIZE, decode, find_digits
 
+PRETRAINED: Final = Path(__file__).parent / "pretrained" / "model.onnx"
+"""The model in the box; its card lies beside it."""
+
 BATCH_SIZE: Final = 256
 """Images run at a time: beyond it the speed stays and the memory grows."""
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from cnn_mnist.errors import RecipeError
 
-NETWORKS: Final = ("cnn", "softmax", "small")
+NETWORKS: Final = ("cnn", "cnn-bn", "softmax", "small")
 OPTIMIZERS: Final = ("sgd", "adam")
 SCHEDULES: Final = ("constant", "one-cycle")
-AUGMENTATIONS: Final = ("none", "affine")
+AUGMENTATIONS: Final = ("none", "affine", "elastic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,8 @@ class Recipe:
     """Share of the target spread evenly over all classes, in [0, 1)."""
 
     augmentation: str = "none"
-    """`none`, or `affine`: each image moved, turned and stretched a little, anew each time."""
+    """`none`; `affine`: each image moved, turned and stretched a little, anew each time; or
+    `elastic`: bent a little as well."""
 
     batch_size: int = 100
     """Images in one training step."""

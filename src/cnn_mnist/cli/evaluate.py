@@ -1,16 +1,22 @@
 """`cnn-mnist evaluate`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option, table
 from cnn_mnist.errors import ModelError, needs_extra
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from cnn_mnist.data.dataset import Dataset
+
 
 @click.command()
-@click.argument("target", type=FILE, metavar="R|MODEL.onnx")
+@click.argument("target", type=FILE, metavar="[R|MODEL.onnx]", required=False)
 @data_option
 @data_dir_option
 @click.option(
@@ -20,42 +26,75 @@ from cnn_mnist.errors import ModelError, needs_extra
     show_default=True,
     help="Which images.",
 )
+@click.option(
+    "--mistakes",
+    "mistakes_file",
+    type=FILE,
+    metavar="OUT.png",
+    help="Draw the worst misread images.",
+)
 @json_option
 def evaluate(
-    target: Path, data: str | None, data_dir: Path | None, split: str, as_json: bool
+    target: Path | None,
+    data: str | None,
+    data_dir: Path | None,
+    split: str,
+    mistakes_file: Path | None,
+    as_json: bool,
 ) -> None:
-    """Score a run or a model file.
+    """Score a run or a model file; without either, the model in the box.
 
     Of a run, the newest checkpoint is scored; on every image of the split.
     """
+    from cnn_mnist.infer import PRETRAINED
+
+    score = _score_run if target and target.is_dir() else _score_file
+    dataset, logits, result = score(target or PRETRAINED, data, data_dir, split)
+    if mistakes_file:
+        from cnn_mnist.mistakes import draw_mistakes, worst_mistakes
+
+        images = dataset.splits[split]
+        draw_mistakes(worst_mistakes(logits, images.labels), images, mistakes_file)
+    emit(result, as_json=as_json, text=_report(result))
+
+
+_Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
+"""The data set, the logits of the split's images, and the figures."""
+
+
+def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
     from cnn_mnist.data.load import load
     from cnn_mnist.run import Run, data_of, read_identity
 
-    if target.is_dir():
-        with needs_extra("train", "evaluating a run (its model.onnx needs no torch)"):
-            from cnn_mnist.classifier import Classifier
+    with needs_extra("train", "evaluating a run (its model.onnx needs no torch)"):
+        from cnn_mnist.classifier import Classifier
 
-        classifier = Classifier(target)
-        identity = read_identity(Run(target))
-        dataset = load(data or (data_of(identity) if identity else "auto"), data_dir)
-        result = classifier.evaluate(dataset, split=split)
-    else:
-        from cnn_mnist.evaluate import evaluate as score
-        from cnn_mnist.infer import Model
+    identity = read_identity(Run(run_dir))
+    dataset = load(data or (data_of(identity) if identity else "auto"), data_dir)
+    classifier = Classifier(run_dir)
+    logits = classifier.logits(dataset, split=split)
+    return dataset, logits, classifier.score(logits, dataset, split=split)
 
-        model = Model(target)
-        dataset = load(data or "auto", data_dir)
-        if dataset.classes > model.classes:
-            raise ModelError(
-                f"{target} knows {model.classes} classes, {dataset.name} has {dataset.classes}"
-            )
-        step = model.metadata.get("global_step", "")
-        result = score(model.classify, dataset.splits[split]) | {
-            "global_step": int(step) if step.isdigit() else None,
-            "dataset": dataset.name,
-            "split": split,
-        }
-    emit(result, as_json=as_json, text=_report(result))
+
+def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
+    from cnn_mnist.data.load import load
+    from cnn_mnist.evaluate import all_logits, figures
+    from cnn_mnist.infer import Model
+
+    model = Model(path)
+    dataset = load(data or "auto", data_dir)
+    if dataset.classes > model.classes:
+        raise ModelError(
+            f"{path} knows {model.classes} classes, {dataset.name} has {dataset.classes}"
+        )
+    logits = all_logits(model.classify, dataset.splits[split])
+    step = model.metadata.get("global_step", "")
+    result = figures(logits, dataset.splits[split].labels) | {
+        "global_step": int(step) if step.isdigit() else None,
+        "dataset": dataset.name,
+        "split": split,
+    }
+    return dataset, logits, result
 
 
 def _report(result: dict[str, Any]) -> str:

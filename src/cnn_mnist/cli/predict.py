@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     "--model",
     "model_path",
     type=FILE,
-    required=True,
     metavar="R|MODEL.onnx",
-    help="A run directory or a model file.",
+    help="A run directory or a model file.  [default: the model in the box]",
 )
 @json_option
-def predict(files: tuple[Path, ...], model_path: Path, as_json: bool) -> None:
+def predict(files: tuple[Path, ...], model_path: Path | None, as_json: bool) -> None:
     """Read the digits in pictures and arrays.
 
     FILE is a picture (.png .jpg .bmp .gif .webp .tif), a folder of pictures, - for a picture on
     standard input, or an array of 28x28 images (.npy, or IDX as MNIST's own files). A file that
     cannot be read is reported, the others are read all the same, and the exit code is 3.
     """
-    from cnn_mnist.infer import Model
+    from cnn_mnist.infer import PRETRAINED, Model
     from cnn_mnist.run import Run
 
-    model = Model(Run(model_path).model_file if model_path.is_dir() else model_path)
+    path = model_path or PRETRAINED
+    model = Model(Run(path).model_file if path.is_dir() else path)
     images: list[dict[str, Any]] = []
     failures: list[dict[str, str]] = []
     for file in _expand(files):
