@@ -4,6 +4,8 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -104,16 +106,17 @@ def test_the_metadata_is_kept_as_text_and_json(exported: Exported) -> None:
 def test_nodes_and_weights_have_the_names_of_the_layers(exported: Exported) -> None:
     model, path = exported
     graph = onnx.load(path).graph
-    gone = nn.Dropout | nn.BatchNorm1d  # the one does nothing, the other is folded
-    known = [name for name, layer in model.named_children() if not isinstance(layer, gone)]
+    gone = {*folded(model).values(), "dropout"}
+    known = [name for name, _ in model.named_children() if name not in gone]
     nodes = [node.name for node in graph.node]
     assert [name for name in nodes if name in known] == known
     assert set(nodes) - set(known) <= {"probabilities"}
     weights = {value.name for value in graph.initializer if value.data_type == 1}
     trained = {name for name, _ in model.named_parameters()}
     statistics = {name for name, _ in model.named_buffers()}
-    assert weights <= trained | statistics
-    assert trained - weights <= {"norm3.weight", "norm3.bias"}  # folded into the dense layer
+    biases = {f"{name}.bias" for name in folded(model)}
+    assert weights <= trained | statistics | biases
+    assert {name.partition(".")[0] for name in trained - weights} <= set(folded(model).values())
 
 
 def test_the_file_holds_no_path_of_this_machine(exported: Exported) -> None:
@@ -123,14 +126,32 @@ def test_the_file_holds_no_path_of_this_machine(exported: Exported) -> None:
         assert text.encode() not in content
 
 
-def unfolded(model: nn.Sequential) -> list[Layer]:
-    """The network's table without the normalisations that are folded into a dense layer."""
-    return [layer for layer in layers(model) if layer.kind != "BatchNorm1d"]
+def folded(model: nn.Sequential) -> dict[str, str]:
+    """The normalisations that the file has inside the layer before them: name by that layer's."""
+    children = list(model.named_children())
+    return {
+        before: name
+        for (before, layer), (name, norm) in pairwise(children)
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+        and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    }
+
+
+def as_exported(model: nn.Sequential) -> list[Layer]:
+    """The network's table with those normalisations folded: a bias is all that is left of them."""
+    norms = folded(model)
+    table = []
+    for layer in layers(model):
+        if layer.name in norms and model.get_submodule(layer.name).bias is None:
+            layer = replace(layer, parameters=layer.parameters + layer.output[0])
+        if layer.name not in norms.values():
+            table.append(layer)
+    return table
 
 
 def test_the_table_of_the_file_is_the_table_of_the_network(exported: Exported) -> None:
     model, path = exported
-    mine, theirs = onnx_layers(path), unfolded(model)
+    mine, theirs = onnx_layers(path), as_exported(model)
     for key in ("parameters", "flops"):
         assert describe(mine)[key] == describe(theirs)[key]
     rows = {layer.name: (layer.output, layer.parameters, layer.flops) for layer in theirs}
@@ -175,7 +196,7 @@ def test_in_8_bits_the_table_is_that_of_the_network_too(packed: Exported) -> Non
     model, path = packed
     onnx.checker.check_model(onnx.load(path), full_check=True)
     for key in ("parameters", "flops"):
-        assert describe(onnx_layers(path))[key] == describe(unfolded(model))[key]
+        assert describe(onnx_layers(path))[key] == describe(as_exported(model))[key]
 
 
 def test_each_kernel_is_within_half_a_step_of_its_channel(packed: Exported) -> None:
@@ -184,7 +205,7 @@ def test_each_kernel_is_within_half_a_step_of_its_channel(packed: Exported) -> N
         value.name: numpy_helper.to_array(value) for value in onnx.load(path).graph.initializer
     }
     for name, parameter in model.named_parameters():
-        if parameter.ndim > 1 and name != "dense.weight":  # a normalisation is folded into that
+        if parameter.ndim > 1 and name.partition(".")[0] not in folded(model):
             kernel = parameter.detach().numpy()
             scale = stored[f"{name}_scale"]
             assert scale.shape == (len(kernel), *[1] * (kernel.ndim - 1))

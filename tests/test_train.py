@@ -83,13 +83,13 @@ def handlers() -> Iterator[tuple[object, object]]:
                 "dropout": 0.4,
                 "optimizer": "adam",
                 "steps": 40,
-                "augmentation": "elastic",
+                "augmentation": "affine",
                 "batch_size": 8,
                 "checkpoint_every": 10,
             },
             27,
             20,
-            id="cnn-bn-elastic",
+            id="cnn-bn-adam",
         ),
         pytest.param(
             {

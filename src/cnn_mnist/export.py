@@ -184,15 +184,20 @@ def _name(graph: onnx.GraphProto) -> None:
         seen[name] += 1
         node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"
         for names in (node.input, node.output):
-            names[:] = [value.removeprefix(_PREFIX) for value in names]
+            names[:] = [_own_name(value) for value in names]
     for value in graph.initializer:
-        value.name = value.name.removeprefix(_PREFIX)
+        value.name = _own_name(value.name)
     for item in (*graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         del item.metadata_props[:]
         item.doc_string = ""
     del graph.value_info[:]
     del graph.metadata_props[:]
     graph.name, graph.doc_string = "cnn-mnist", ""
+
+
+def _own_name(value: str) -> str:
+    """A weight's name in the network; the exporter has its own for the bias that a fold leaves."""
+    return value.removeprefix(_PREFIX).replace(".weight_bias", ".bias")
 
 
 def _pack(graph: onnx.GraphProto) -> None:

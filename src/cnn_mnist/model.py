@@ -63,6 +63,37 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
     )
 
 
+def deep(classes: int, dropout: float) -> nn.Sequential:
+    """Five normalised convolutions, for the `best` recipe: a tenth of the reference's parameters.
+
+    Two 3x3 convolutions in a row see as far as one 5x5 with fewer products and one more
+    non-linearity. Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for
+    Large-Scale Image Recognition", 2014.
+    """
+    return _sequence(
+        conv1=nn.Conv2d(1, 32, kernel_size=5, padding=2, bias=False),
+        pool1=nn.MaxPool2d(kernel_size=2),
+        norm1=nn.BatchNorm2d(32),
+        relu1=nn.ReLU(),
+        conv2=nn.Conv2d(32, 64, kernel_size=3, padding=1, bias=False),
+        norm2=nn.BatchNorm2d(64),
+        relu2=nn.ReLU(),
+        conv3=nn.Conv2d(64, 64, kernel_size=3, padding=1, bias=False),
+        pool3=nn.MaxPool2d(kernel_size=2),
+        norm3=nn.BatchNorm2d(64),
+        relu3=nn.ReLU(),
+        conv4=nn.Conv2d(64, 128, kernel_size=3, padding=1, bias=False),
+        norm4=nn.BatchNorm2d(128),
+        relu4=nn.ReLU(),
+        conv5=nn.Conv2d(128, 128, kernel_size=3, bias=False),
+        norm5=nn.BatchNorm2d(128),
+        relu5=nn.ReLU(),
+        flatten=nn.Flatten(),
+        dropout=nn.Dropout(dropout),
+        logits=nn.Linear(128 * 5 * 5, classes),
+    )
+
+
 def softmax(classes: int, dropout: float) -> nn.Sequential:
     """Softmax regression, the lesson before the tutorial's: one linear layer, nothing to drop."""
     return _sequence(
@@ -91,6 +122,7 @@ def small(classes: int, dropout: float) -> nn.Sequential:
 _BUILDERS: Final[dict[str, Callable[[int, float], nn.Sequential]]] = {
     "cnn": cnn,
     "cnn-bn": cnn_bn,
+    "deep": deep,
     "softmax": softmax,
     "small": small,
 }

@@ -15,8 +15,8 @@ from cnn_mnist.recipe import NETWORKS
 def model(target: str, as_json: bool) -> None:
     """Show the layers of a network: shapes, parameters, FLOPs.
 
-    Of a named network (cnn, softmax, small), a run, or a model file. FLOPs are those of the
-    convolutions and dense layers for one image.
+    Of a named network (cnn, cnn-bn, deep, softmax, small), a run, or a model file. FLOPs are those
+    of the convolutions and dense layers for one image.
     """
     from cnn_mnist.recipe import named
     from cnn_mnist.run import Run, read_identity
