@@ -14,8 +14,8 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe(**{"name": "mine", "learning_rate": 0.1, "steps": 100} | changes)
 
 
-def test_the_named_recipes_are_the_four_of_the_command_line() -> None:
-    assert list(RECIPES) == ["standard", "tutorial", "fast", "best"]
+def test_the_named_recipes_are_those_of_the_command_line() -> None:
+    assert list(RECIPES) == ["standard", "tutorial", "fast", "accurate", "best"]
     assert all(named(name).name == name for name in RECIPES)
 
 
@@ -33,7 +33,7 @@ def test_a_named_recipe_takes_changes_and_stays_as_it_was() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match=r"'slow'.*standard, tutorial, fast, best"):
+    with pytest.raises(RecipeError, match=r"'slow'.*standard, tutorial, fast, accurate, best"):
         named("slow")
 
 
