@@ -152,9 +152,9 @@ def test_prediction_after_more_training_uses_the_new_weights(
     exports = []
     export_onnx = room.export_onnx
 
-    def count(*arguments: Any) -> dict[str, Any]:
+    def count(*arguments: Any, **options: Any) -> dict[str, Any]:
         exports.append(arguments[1])
-        return export_onnx(*arguments)
+        return export_onnx(*arguments, **options)
 
     monkeypatch.setattr(room, "export_onnx", count)
 
