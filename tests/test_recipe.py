@@ -45,6 +45,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("optimizer", "lion"),
         ("schedule", "cosine"),
         ("augmentation", "mixup"),
+        ("precision", "float8"),
         ("steps", 0),
         ("steps", -1),
         ("steps", 1.5),

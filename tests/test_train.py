@@ -84,12 +84,13 @@ def handlers() -> Iterator[tuple[object, object]]:
                 "optimizer": "adam",
                 "steps": 40,
                 "augmentation": "affine",
+                "precision": "bfloat16",
                 "batch_size": 8,
                 "checkpoint_every": 10,
             },
             27,
             20,
-            id="cnn-bn-adam",
+            id="cnn-bn-adam-bfloat16",
         ),
         pytest.param(
             {
@@ -290,6 +291,18 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     odd = replace(checkpoint, optimizer={"conv9.weight/exp_avg": torch.zeros(1)})
     with pytest.raises(RunError, match=r"conv9\.weight/exp_avg"):
         same.restore(odd)
+
+
+def test_bfloat16_rounds_the_products_and_nothing_that_is_kept() -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        recipe = tiny_recipe(network="small", precision=precision)
+        trainer = Trainer(recipe, tiny_split(64), 10, seed=0, device="cpu")
+        losses[precision] = trainer.advance().loss
+        kept = (*trainer.model.parameters(), *trainer.checkpoint().optimizer.values())
+        assert {tensor.dtype for tensor in kept} == {torch.float32}
+    torch.testing.assert_close(losses["float32"], losses["bfloat16"], rtol=0.01, atol=0)
+    assert losses["float32"] != losses["bfloat16"]
 
 
 @pytest.mark.parametrize("device", ["tpu", "cuda"])

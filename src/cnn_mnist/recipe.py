@@ -13,6 +13,7 @@ NETWORKS: Final = ("cnn", "cnn-bn", "deep", "softmax", "small")
 OPTIMIZERS: Final = ("sgd", "adam")
 SCHEDULES: Final = ("constant", "one-cycle")
 AUGMENTATIONS: Final = ("none", "affine")
+PRECISIONS: Final = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,10 @@ class Recipe:
     batch_size: int = 100
     """Images in one training step."""
 
+    precision: str = "float32"
+    """What the products of a training step are computed in: `float32`, or `bfloat16`, faster where
+    the processor has it. Weights, updates and everything after training stay in float32."""
+
     steps: int
     """The step to end at."""
 
@@ -79,6 +84,7 @@ class Recipe:
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),
             ("augmentation", AUGMENTATIONS),
+            ("precision", PRECISIONS),
         ):
             if getattr(self, name) not in choices:
                 raise RecipeError(

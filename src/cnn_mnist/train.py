@@ -70,7 +70,9 @@ class Trainer:
             group["lr"] = self.recipe.learning_rate_at(self.step)
         if self.recipe.dropout:  # dropout draws from torch's own generator
             torch.manual_seed(_seed(self.seed, self.step, "dropout"))
-        logits = self.model(images)
+        low = self.recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+            logits = self.model(images).float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -42,7 +42,7 @@ def evaluate(
     mistakes_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Score a run or a model file; without either, the model in the box.
+    """Score a run, a model file, or the model in the box.
 
     Of a run, the newest checkpoint is scored; on every image of the split.
     """

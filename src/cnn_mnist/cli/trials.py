@@ -40,7 +40,10 @@ def trials(
     first_seed: int,
     run_dir: Path | None,
 ) -> None:
-    """Train from several seeds: mean and deviation of the test accuracy."""
+    """Train from several seeds: mean and deviation.
+
+    They are those of the test accuracy, each run at its last step.
+    """
     from cnn_mnist.data.load import load
     from cnn_mnist.recipe import named
 
