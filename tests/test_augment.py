@@ -1,11 +1,15 @@
 """Augmentation: exact to repeat, within its limits, and each image for itself."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from cnn_mnist.data.augment import affine
+from cnn_mnist.data.augment import affine, elastic
 
+Vary = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+VARIATIONS = pytest.mark.parametrize("vary", [affine, elastic])
 NOTHING = {"degrees": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0}
 
 
@@ -31,31 +35,36 @@ def moments(images: torch.Tensor) -> dict[str, np.ndarray]:
     return {"x": x, "y": y, "xx": xx, "yy": yy, "turn": np.arctan2(2 * xy, yy - xx) / 2, "xy": xy}
 
 
-def test_the_same_generator_state_gives_the_same_images() -> None:
-    torch.testing.assert_close(affine(bars(8), seeded()), affine(bars(8), seeded()), rtol=0, atol=0)
+@VARIATIONS
+def test_the_same_generator_state_gives_the_same_images(vary: Vary) -> None:
+    torch.testing.assert_close(vary(bars(8), seeded()), vary(bars(8), seeded()), rtol=0, atol=0)
 
 
-def test_no_other_randomness_is_touched() -> None:
+@VARIATIONS
+def test_no_other_randomness_is_touched(vary: Vary) -> None:
     before = torch.get_rng_state()
-    affine(bars(8), seeded())
+    vary(bars(8), seeded())
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_each_call_and_each_image_is_varied_anew() -> None:
+@VARIATIONS
+def test_each_call_and_each_image_is_varied_anew(vary: Vary) -> None:
     generator = seeded()
-    images = torch.cat([affine(bars(4), generator), affine(bars(4), generator)])
+    images = torch.cat([vary(bars(4), generator), vary(bars(4), generator)])
     assert len({image.numpy().tobytes() for image in images}) == 8
 
 
-def test_the_images_given_stay_as_they_were() -> None:
+@VARIATIONS
+def test_the_images_given_stay_as_they_were(vary: Vary) -> None:
     images = bars(8)
-    affine(images, seeded())
+    vary(images, seeded())
     assert torch.equal(images, bars(8))
 
 
-def test_shape_and_type_are_kept_and_values_stay_in_range() -> None:
+@VARIATIONS
+def test_shape_and_type_are_kept_and_values_stay_in_range(vary: Vary) -> None:
     images = torch.rand(16, 1, 28, 28, generator=seeded(1))
-    varied = affine(images, seeded())
+    varied = vary(images, seeded())
     assert varied.shape == images.shape
     assert varied.dtype == torch.float32
     assert varied.min() >= 0
@@ -100,3 +109,24 @@ def test_a_shear_leans_and_keeps_the_height() -> None:
     varied = moments(affine(bars(500), seeded(), **NOTHING | {"shear": 0.1}))
     assert np.abs(varied["xy"] / varied["yy"]).max() == pytest.approx(0.1, abs=0.01)
     assert varied["yy"] == pytest.approx(moments(bars(500))["yy"], rel=0.02)
+
+
+def moves(bend: float) -> torch.Tensor:
+    """How far `elastic` moves each pixel beyond what `affine` does, `(N, 28, 28)` in pixels."""
+    ramp = (torch.arange(28) / 28.0).expand(2_000, 1, 28, 28)  # its grey level is its place
+    bent, straight = elastic(ramp, seeded(), bend=bend), elastic(ramp, seeded(), bend=0.0)
+    return (bent - straight)[:, 0] * 28
+
+
+def test_every_pixel_bends_by_the_deviation_asked_for_and_its_neighbours_with_it() -> None:
+    field = moves(0.5)[:, 8:20, 8:20].numpy()  # away from the edges, beyond which there is paper
+    assert field.std(axis=0) == pytest.approx(0.5, rel=0.15)
+    beside = np.corrcoef(field[:, 5, 5], field[:, 5, 6])[0, 1]
+    far = np.corrcoef(field[:, 0, 0], field[:, 0, 11])[0, 1]
+    assert beside > 0.95
+    assert abs(far) < 0.15
+
+
+def test_without_any_bend_elastic_is_affine() -> None:
+    images = torch.rand(8, 1, 28, 28, generator=seeded(1))
+    torch.testing.assert_close(elastic(images, seeded(), bend=0.0), affine(images, seeded()))

@@ -4,6 +4,7 @@ Input of all: images `(B, 1, 28, 28) float32 in [0, 1]`. Output of all: logits `
 """
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,24 @@ import torch
 from torch import nn
 
 from cnn_mnist.recipe import Recipe
+
+
+class Residual(nn.Sequential):
+    """Layers that their input bypasses: what they give is added to it.
+
+    Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2015.
+    """
+
+    def __init__(self, **named_layers: nn.Module) -> None:
+        super().__init__(OrderedDict(named_layers))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """The input and what the layers make of it, of the same shape, added."""
+        return values + super().forward(values)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _sequence(**named_layers: nn.Module) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(named_layers))
 
 
 def cnn(classes: int, dropout: float) -> nn.Sequential:
@@ -64,7 +83,7 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
 
 
 def deep(classes: int, dropout: float) -> nn.Sequential:
-    """Five normalised convolutions, for the `best` recipe: a tenth of the reference's parameters.
+    """Six normalised convolutions, for the `best` recipe: an eighth of the reference's parameters.
 
     Two 3x3 convolutions in a row see as far as one 5x5 with fewer products and one more
     non-linearity. Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for
@@ -78,16 +97,23 @@ def deep(classes: int, dropout: float) -> nn.Sequential:
         conv2=nn.Conv2d(32, 64, kernel_size=3, padding=1, bias=False),
         norm2=nn.BatchNorm2d(64),
         relu2=nn.ReLU(),
-        conv3=nn.Conv2d(64, 64, kernel_size=3, padding=1, bias=False),
+        conv3=nn.Conv2d(64, 96, kernel_size=3, padding=1, bias=False),
         pool3=nn.MaxPool2d(kernel_size=2),
-        norm3=nn.BatchNorm2d(64),
+        norm3=nn.BatchNorm2d(96),
         relu3=nn.ReLU(),
-        conv4=nn.Conv2d(64, 128, kernel_size=3, padding=1, bias=False),
-        norm4=nn.BatchNorm2d(128),
-        relu4=nn.ReLU(),
-        conv5=nn.Conv2d(128, 128, kernel_size=3, bias=False),
-        norm5=nn.BatchNorm2d(128),
-        relu5=nn.ReLU(),
+        residual4=Residual(
+            conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
+            norm=nn.BatchNorm2d(96),
+            relu=nn.ReLU(),
+        ),
+        residual5=Residual(
+            conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
+            norm=nn.BatchNorm2d(96),
+            relu=nn.ReLU(),
+        ),
+        conv6=nn.Conv2d(96, 128, kernel_size=3, bias=False),
+        norm6=nn.BatchNorm2d(128),
+        relu6=nn.ReLU(),
         flatten=nn.Flatten(),
         dropout=nn.Dropout(dropout),
         logits=nn.Linear(128 * 5 * 5, classes),
@@ -140,7 +166,7 @@ def build(recipe: Recipe, classes: int, generator: torch.Generator | None = None
         generator: draws the kernels; None takes torch's own.
     """
     model = _BUILDERS[recipe.network](classes, recipe.dropout)
-    for layer in model:
+    for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             if layer.bias is not None:
@@ -190,23 +216,28 @@ class Layer:
 
 def layers(model: nn.Sequential) -> list[Layer]:
     """The table of a network's layers, in the order in which an image passes them."""
-    values = torch.zeros(1, 1, 28, 28)
     table = []
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for name, layer in model.named_children():
-            values = layer(values)
+
+    def watch(name: str) -> Callable[[nn.Module, Any, torch.Tensor], None]:
+        def record(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
             table.append(
                 Layer(
                     name=name,
                     kind=type(layer).__name__,
-                    output=tuple(values.shape[1:]),
+                    output=tuple(output.shape[1:]),
                     parameters=sum(parameter.numel() for parameter in layer.parameters()),
-                    flops=_flops(layer, values),
+                    flops=_flops(layer, output),
                 )
             )
-    model.train(was_training)
+
+        return record
+
+    watched = copy.deepcopy(model).eval()
+    for name, layer in watched.named_modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(watch(name))
+    with torch.inference_mode():
+        watched(torch.zeros(1, 1, 28, 28))
     return table
 
 
@@ -215,13 +246,6 @@ def _flops(layer: nn.Module, output: torch.Tensor) -> int:
         return 0
     products = layer.weight[0].numel()  # for one output value; the bias makes up the missing sum
     return 2 * products * output.numel()
-
-
-def _sequence(**named_layers: nn.Module) -> nn.Sequential:
-    model = nn.Sequential()
-    for name, layer in named_layers.items():
-        model.add_module(name, layer)
-    return model
 
 
 def describe(table: Sequence[Layer]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Final
@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnn_mnist.checkpoint import Checkpoint, found, newest, save
-from cnn_mnist.data.augment import affine
+from cnn_mnist.data.augment import affine, elastic
 from cnn_mnist.data.batches import Batches
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.errors import CnnMnistWarning, Interrupted, NonFiniteLossError, RunError
@@ -32,6 +32,11 @@ from cnn_mnist.recipe import Recipe
 from cnn_mnist.run import Identity, Run, read_identity, write_identity
 
 DEVICES: Final = ("auto", "cpu", "cuda")
+
+_AUGMENTATIONS: Final[dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]]] = {
+    "affine": affine,
+    "elastic": elastic,
+}
 
 
 class Trainer:
@@ -84,8 +89,8 @@ class Trainer:
         """Images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step."""
         indices = torch.from_numpy(self._batches[self.step]).to(self.device)
         images = self._images[indices].to(torch.float32).div_(255)
-        if self.recipe.augmentation == "affine":
-            images = affine(images, _generator(self.seed, self.step, "augmentation"))
+        if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
+            images = vary(images, _generator(self.seed, self.step, "augmentation"))
         return images, self._labels[indices]
 
     def classify(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
