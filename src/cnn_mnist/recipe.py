@@ -178,10 +178,11 @@ RECIPES: Final[dict[str, Recipe]] = {
             name="accurate",
             network="cnn-bn",
             learning_rate=0.003,
+            label_smoothing=0.1,
             augmentation="elastic",
             precision="bfloat16",
-            steps=18_000,
-            checkpoint_every=2000,
+            steps=9_000,
+            checkpoint_every=1000,
         ),
         Recipe(
             name="best",
