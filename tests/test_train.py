@@ -293,6 +293,18 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         same.restore(odd)
 
 
+def test_at_the_end_the_statistics_are_those_of_the_images_as_they_are(tmp_path: Path) -> None:
+    trainer = trained(tmp_path, network="cnn-bn", steps=3, augmentation="affine", dropout=0.4)
+    images = torch.from_numpy(tiny_dataset().train.images / np.float32(255))[:, None]
+    with torch.no_grad():
+        pooled = trainer.model.pool1(trainer.model.conv1(images))
+    norm = trainer.model.norm1
+    torch.testing.assert_close(norm.running_mean, pooled.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, pooled.var(dim=(0, 2, 3)))
+    assert norm.momentum == 0.1
+    assert all(layer.training for layer in trainer.model.modules())
+
+
 def test_bfloat16_rounds_the_products_and_nothing_that_is_kept() -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):

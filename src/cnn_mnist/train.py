@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnn_mnist.checkpoint import Checkpoint, found, newest, save
 from cnn_mnist.data.augment import affine, elastic
@@ -32,6 +33,9 @@ from cnn_mnist.recipe import Recipe
 from cnn_mnist.run import Identity, Run, read_identity, write_identity
 
 DEVICES: Final = ("auto", "cpu", "cuda")
+
+_SETTLING_IMAGES: Final = 20_000
+_SETTLING_BATCH: Final = 500
 
 _AUGMENTATIONS: Final[dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]]] = {
     "affine": affine,
@@ -92,6 +96,31 @@ class Trainer:
         if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
             images = vary(images, _generator(self.seed, self.step, "augmentation"))
         return images, self._labels[indices]
+
+    def settle(self) -> None:
+        """Take the statistics of the normalisations anew, from training images as they are.
+
+        In training they are running means over varied images and moving weights; in use the
+        network sees images as they are, with its last weights. The step to come is not changed:
+        in training each batch is normalised by its own. Source: Wu and Johnson, "Rethinking
+        'Batch' in BatchNorm", 2021.
+        """
+        norms = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm)]
+        if not norms:
+            return
+        self.model.eval()
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all batches, each with the same weight
+            norm.train()
+        with torch.no_grad():
+            for start in range(0, min(_SETTLING_IMAGES, len(self._images)), _SETTLING_BATCH):
+                images = self._images[start : start + _SETTLING_BATCH]
+                self.model(images.to(torch.float32).div_(255))
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        self.model.train()
 
     def classify(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Logits `(B, classes) float32` of images `(B, 28, 28) uint8`, without dropout."""
@@ -230,6 +259,8 @@ def _loop(trainer: Trainer, run: Run, validation: Split, hooks: Sequence[Hook]) 
             if step.number % recipe.checkpoint_every == 0 or last or received:
                 meter.check()
                 _check_weights(step.number, trainer.model)
+                if last:
+                    trainer.settle()
                 trainer.train_seconds = clock.seconds()
                 with clock.paused():
                     path = save(run.checkpoints, trainer.checkpoint())
