@@ -21,6 +21,8 @@ def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -
     N`. Where MNIST can be had, it is scored on the test images at once.
     """
     from cnn_mnist.data.load import load
+    from cnn_mnist.evaluate import all_logits
+    from cnn_mnist.infer import Model
     from cnn_mnist.run import Run
 
     with needs_extra("tensorflow", "importing"):
@@ -36,7 +38,8 @@ def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -
     if dataset.name == "mnist":
         figures = classifier.finish(dataset)
         result |= {key: figures[key] for key in ("accuracy", "loss", "n")}
-        result["estimator_loss"] = estimator_loss(classifier.logits(dataset), dataset.test.labels)
+        logits = all_logits(Model(classifier.run.model_file).classify, dataset.test)
+        result["estimator_loss"] = estimator_loss(logits, dataset.test.labels)
         text += (
             f"\ntest accuracy {figures['accuracy']:.2%}, loss {figures['loss']:.4f} "
             f"({result['estimator_loss']:.4f} as the Estimator counts it)"
