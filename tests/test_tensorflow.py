@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,6 +14,7 @@ from tiny import one_thread as one_thread  # a fixture of every test here
 from torch import nn
 
 from cnn_mnist.checkpoint import Checkpoint, newest
+from cnn_mnist.cli.export import export
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import CheckpointError, ExportError, RunError
 from cnn_mnist.evaluate import figures
@@ -21,6 +23,7 @@ from cnn_mnist.recipe import NETWORKS, named
 from cnn_mnist.run import Run, read_identity
 from cnn_mnist.tensorflow.checkpoint import find
 from cnn_mnist.tensorflow.estimator import MNIST_SHA256, estimator_loss, start_run
+from cnn_mnist.tensorflow.export import FORMATS
 from cnn_mnist.tensorflow.variables import names, tensors, variables
 
 Array = npt.NDArray[np.float32]
@@ -224,6 +227,12 @@ def test_export_too(format_: str, tmp_path: Path) -> None:
 def test_a_wrong_place_is_one_line_before_tensorflow_is_asked(tmp_path: Path) -> None:
     assert "nowhere" in refusal("import", tmp_path / "nowhere", "--run-dir", tmp_path / "run")
     assert "run-dir" in refusal("import", tmp_path, exit_code=2)
+
+
+def test_the_command_line_offers_every_format() -> None:
+    (option,) = (parameter for parameter in export.params if parameter.name == "format_")
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == ["onnx", *FORMATS]
 
 
 def test_8_bits_are_of_onnx_only(tmp_path: Path) -> None:
