@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.hooks import Hook, Step
-from cnn_mnist.model import build
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.run import Run
 from cnn_mnist.train import Trainer, train
@@ -66,19 +64,6 @@ def trained(
     """Train a tiny recipe on the tiny data set, on the CPU."""
     recipe = tiny_recipe(**changes)
     return train(Run(run_dir), recipe, tiny_dataset(), seed=seed, device="cpu", hooks=hooks)
-
-
-def lived_in(network: str) -> nn.Sequential:
-    """A network with dropout, in training mode, none of whose values are those it started with."""
-    generator = torch.Generator().manual_seed(5)
-    model = build(tiny_recipe(network=network), 10, generator).train()
-    # biases of zero, which no trained network has, are left out of the file
-    for name, value in model.state_dict().items():
-        if name.endswith(("bias", "running_mean")):
-            nn.init.uniform_(value, -0.1, 0.1, generator=generator)
-        elif name.endswith("running_var") or (name.startswith("norm") and value.ndim):
-            nn.init.uniform_(value, 0.5, 1.5, generator=generator)
-    return model
 
 
 class Watch(Hook):
