@@ -20,11 +20,13 @@ def tensorflow() -> Any:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it announces itself on standard error
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the other ones write no SavedModel
     first = "tensorflow" not in sys.modules
-    with needs_extra("tensorflow", "the bridge to TensorFlow"), quiet():
+    # silent: what it says while it is imported heeds no level
+    with needs_extra("tensorflow", "the bridge to TensorFlow"), quiet(), silent():
         import tensorflow as library
-    if first:
-        with suppress(RuntimeError):  # a GPU would be filled, and multiply in fewer bits
-            library.config.set_visible_devices([], "GPU")
+
+        if first:
+            with suppress(RuntimeError):  # a GPU would be filled, and multiply in fewer bits
+                library.config.set_visible_devices([], "GPU")
     return library
 
 
