@@ -1,6 +1,7 @@
 """The house: who may import whom, and what the package promises to the outside."""
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -28,8 +29,10 @@ FLOORS = {
     "infer": 3,
     "checkpoint": 3,
     "hooks": 4,
+    "parity": 4,
     "train": 5,
     "export": 5,
+    "tensorflow": 5,
     "classifier": 6,
     "trials": 7,
     "cli": 8,
@@ -71,6 +74,7 @@ def test_a_room_imports_only_from_floors_below_its_own(path: Path) -> None:
     [
         ("cnn_mnist", {"numpy", "torch", "onnxruntime", "click", "rich", "PIL"}),
         ("cnn_mnist.cli", {"numpy", "torch", "onnxruntime", "rich", "PIL"}),
+        ("cnn_mnist.classifier", {"tensorflow"}),
         ("cnn_mnist.infer", {"torch", "onnx", "sklearn", "requests", "rich"}),
     ],
 )
@@ -80,6 +84,12 @@ def test_what_is_light_imports_nothing_heavy(module: str, forbidden: set[str]) -
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert forbidden.isdisjoint(loaded)
+
+
+def test_tensorflow_is_imported_in_one_place() -> None:
+    library = re.compile(r"^\s*(?:import|from) (?:tensorflow|keras)\b", re.MULTILINE)
+    importing = [path for path in FILES if library.search(path.read_text(encoding="utf-8"))]
+    assert importing == [SOURCE / "tensorflow" / "library.py"]
 
 
 def test_the_public_names_are_these() -> None:

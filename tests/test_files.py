@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,75 @@ def test_a_reader_sees_the_old_content_or_the_new_never_a_part(tmp_path: Path) -
         seen.add(path.read_bytes())
     writer.join()
     assert seen <= set(contents)
+
+
+# --- what a library writes
+
+
+def file_of(text: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        path.write_text(text)
+
+    return make
+
+
+def folder_of(*names: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        path.mkdir()
+        for name in names:
+            (path / name).write_text("new")
+
+    return make
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below a folder, hidden ones too."""
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_file_or_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        files.replace_with(tmp_path / "file", file_of(text))
+    for names in (("a",), ("a", "b")):
+        files.replace_with(tmp_path / "folder", folder_of(*names))
+    assert contents(tmp_path) == {"file": "second", "folder/a": "new", "folder/b": "new"}
+
+
+@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
+def test_what_fails_half_way_leaves_the_old_one_and_nothing_else(
+    failure: BaseException, tmp_path: Path
+) -> None:
+    files.replace_with(tmp_path / "folder", folder_of("a"))
+
+    def half(path: Path) -> None:
+        folder_of("a", "b")(path)
+        raise failure
+
+    with pytest.raises(type(failure)):
+        files.replace_with(tmp_path / "folder", half)
+    assert contents(tmp_path) == {"folder/a": "new"}
+
+
+def test_a_folder_that_holds_more_than_the_new_one_is_not_replaced(tmp_path: Path) -> None:
+    folder_of("a", "mine")(tmp_path / "folder")
+    with pytest.raises(FileExistsError, match="it holds mine"):
+        files.replace_with(tmp_path / "folder", folder_of("a"))
+    assert contents(tmp_path) == {"folder/a": "new", "folder/mine": "new"}
+
+
+def test_a_folder_that_cannot_be_renamed_gives_the_old_one_its_name_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_of("a")(tmp_path / "folder")
+
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OSError, match="no"):
+        files.replace_with(tmp_path / "folder", folder_of("a", "b"))
+    assert contents(tmp_path) == {"folder/a": "new"}

@@ -31,6 +31,7 @@ with needs_extra("train", "training"):
     from cnn_mnist.export import export_onnx
     from cnn_mnist.hooks import Hook
     from cnn_mnist.model import at_temperature, build, classify
+    from cnn_mnist.tensorflow.export import FORMATS, export_tensorflow
     from cnn_mnist.train import load_weights, train
 
 
@@ -181,26 +182,30 @@ class Classifier:
         self,
         images: npt.NDArray[np.uint8],
         *,
+        format_: str = "onnx",
         path: Path | None = None,
         calibration: Split | None = None,
         weights: str = "float32",
     ) -> dict[str, Any]:
-        """Write the newest checkpoint as an ONNX file, compared with it on `images`.
+        """Write the newest checkpoint as a model file, compared with it on `images`.
 
-        The file carries recipe, data set, global_step and, where `evaluation.json` is of that
+        An ONNX file carries recipe, data set, global_step and, where `evaluation.json` is of that
         step, accuracy.
 
         Args:
             images: `(N, 28, 28) uint8`, real ones.
-            path: the file; None takes the run's `model.onnx`.
+            format_: `onnx`, or one of `cnn_mnist.tensorflow.export.FORMATS`.
+            path: the file or folder; None takes the run's `model.onnx`, or what the format calls
+                it, in the run directory.
             calibration: images that were not trained on: the logits are divided by the temperature
                 that fits these best, which the file carries too.
-            weights: see `cnn_mnist.export.export_onnx`.
+            weights: of an ONNX file, see `cnn_mnist.export.export_onnx`.
 
         Returns:
             What `cnn_mnist.export.export_onnx` returns.
 
         Raises:
+            MissingExtraError: TensorFlow is needed, and not installed.
             RunError: nothing was trained here.
             ExportError: the file does not give what the network gives, or cannot be written.
         """
@@ -220,6 +225,9 @@ class Classifier:
             logits = all_logits(lambda batch: classify(model, batch), calibration)
             metadata["temperature"] = fit_temperature(logits, calibration.labels)
             model = at_temperature(model, metadata["temperature"])
+        if format_ != "onnx":
+            path = path or self.run.path / FORMATS[format_].file.format(step=checkpoint.step)
+            return export_tensorflow(model, path, images, format_=format_, step=checkpoint.step)
         return export_onnx(model, path or self.run.model_file, images, metadata, weights=weights)
 
     def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:

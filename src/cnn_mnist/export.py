@@ -20,11 +20,9 @@ from torch import nn
 
 from cnn_mnist.errors import ExportError, ModelError
 from cnn_mnist.files import sync_directory, write_synced
-from cnn_mnist.infer import BATCH_SIZE, Model
+from cnn_mnist.infer import Model
 from cnn_mnist.model import Layer, classify
-
-TOLERANCE: Final = 1e-4
-"""Largest difference of a logit between the exported network and its source."""
+from cnn_mnist.parity import compare, require_parity
 
 WEIGHTS: Final = ("float32", "int8")
 """How the kernels are kept in the file; they are multiplied in float32 either way."""
@@ -69,9 +67,9 @@ def export_onnx(
         whose class differs), `n` (images compared).
 
     Raises:
-        ExportError: float32: a class differs, or a logit by more than `TOLERANCE`; int8: more than
-            `MAX_CHANGED` of the classes differ; or the file cannot be written. An earlier file
-            stays.
+        ExportError: float32: a class differs, or a logit by more than `parity.TOLERANCE`; int8:
+            more than `MAX_CHANGED` of the classes differ; or the file cannot be written. An earlier
+            file stays.
     """
     proto = _graph(model)
     if weights == "int8":
@@ -82,19 +80,15 @@ def export_onnx(
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write_synced(temporary, proto.SerializeToString())
-        result = _compare(model, Model(temporary), images)
+        exported = Model(temporary)
+        result = compare(lambda batch: classify(model, batch), exported.classify, images)
         if weights == "int8" and result["changed"] > MAX_CHANGED * len(images):
             raise ExportError(
                 f"{path} was not written: in 8 bits the network reads {result['changed']:,} of "
                 f"{len(images):,} images differently: export it with float32 weights"
             )
-        if weights == "float32" and not (
-            result["argmax_equal"] and result["max_abs_diff"] <= TOLERANCE
-        ):
-            raise ExportError(
-                f"{path} was not written: the exported network differs from the trained one by "
-                f"{result['max_abs_diff']:.3g} in a logit (at most {TOLERANCE:g} is right)"
-            )
+        if weights == "float32":
+            require_parity(path, result)
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
@@ -226,19 +220,3 @@ def _pack(graph: onnx.GraphProto) -> None:
     nodes = [*unpacking, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def _compare(model: nn.Module, exported: Model, images: npt.NDArray[np.uint8]) -> dict[str, Any]:
-    difference, changed = 0.0, 0
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = images[start : start + BATCH_SIZE]
-        source, result = classify(model, batch), exported.classify(batch)
-        # not Python's max: it loses a NaN
-        difference = float(np.maximum(difference, np.abs(source - result).max()))
-        changed += int((source.argmax(axis=1) != result.argmax(axis=1)).sum())
-    return {
-        "max_abs_diff": difference,
-        "argmax_equal": not changed,
-        "changed": changed,
-        "n": len(images),
-    }

@@ -5,8 +5,11 @@ cut, as far as the operating system keeps its word on fsync. Not covered: a disk
 cache.
 """
 
+import errno
 import hashlib
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -48,3 +51,53 @@ def replace(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def replace_with(path: Path, make: Callable[[Path], None]) -> None:
+    """Create or replace a file or a folder that a library writes; on failure the old one stays.
+
+    A file is replaced in one step. A folder cannot be: a crash at that very moment leaves the old
+    one beside it, in a hidden folder.
+
+    Args:
+        path: the file or folder.
+        make: writes it, and checks it, at the path that it is given; the last name is the same.
+
+    Raises:
+        FileExistsError: `path` is a folder that holds more than the new one.
+        OSError: it cannot be written.
+    """
+    path = path.resolve()
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as directory:
+        new, old = Path(directory, path.name), Path(directory, f"{path.name}.old")
+        make(new)
+        for made in (new, *new.rglob("*")):
+            _sync(made)
+        if new.is_dir() and path.is_dir():
+            _require_no_more(path, new)
+            path.rename(old)
+        try:
+            new.replace(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    sync_directory(path.parent)
+
+
+def _require_no_more(path: Path, new: Path) -> None:
+    """Raise `FileExistsError` where something in `path` would be lost to `new`."""
+    others = {entry.name for entry in path.iterdir()} - {entry.name for entry in new.iterdir()}
+    if others:
+        raise FileExistsError(
+            errno.EEXIST, f"it holds {min(others)}, which would be lost: choose another", str(path)
+        )
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or a directory is on the disk."""
+    if path.is_dir():
+        sync_directory(path)
+    else:
+        with path.open("r+b") as stream:
+            os.fsync(stream.fileno())

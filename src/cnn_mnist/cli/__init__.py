@@ -13,6 +13,7 @@ from cnn_mnist import __version__
 from cnn_mnist.cli.data import data
 from cnn_mnist.cli.evaluate import evaluate
 from cnn_mnist.cli.export import export
+from cnn_mnist.cli.import_ import import_
 from cnn_mnist.cli.model import model
 from cnn_mnist.cli.predict import predict
 from cnn_mnist.cli.train import train
@@ -66,7 +67,7 @@ def cli() -> None:
     """
 
 
-for _verb in (train, evaluate, predict, trials, export, model, data):
+for _verb in (train, evaluate, predict, trials, export, import_, model, data):
     cli.add_command(_verb)
 
 

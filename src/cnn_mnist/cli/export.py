@@ -13,12 +13,12 @@ from cnn_mnist.errors import RunError, needs_extra
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["onnx"]),
+    type=click.Choice(["onnx", "keras", "savedmodel", "tflite", "checkpoint"]),
     default="onnx",
     show_default=True,
-    help="What to write.",
+    help="What to write; all but onnx need TensorFlow. checkpoint: what `import` reads.",
 )
-@click.option("--output", type=FILE, metavar="FILE", help="Where to.  [default: R/model.onnx]")
+@click.option("--output", type=FILE, metavar="P", help="Where to.  [default: in R]")
 @click.option(
     "--calibrated",
     is_flag=True,
@@ -29,7 +29,7 @@ from cnn_mnist.errors import RunError, needs_extra
     type=click.Choice(["float32", "int8"]),
     default="float32",
     show_default=True,
-    help="int8 keeps the kernels in 8 bits: a quarter of the size.",
+    help="int8 keeps the kernels in 8 bits: a quarter of the size. Of onnx only.",
 )
 @data_option
 @data_dir_option
@@ -44,10 +44,13 @@ def export(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a run's network as R/model.onnx.
+    """Write a run's network as R/model.onnx, or for TensorFlow.
 
-    It is that of the newest checkpoint, and the file is compared with it on every test image.
+    It is that of the newest checkpoint, and the file is opened again and compared with it on every
+    test image before it gets its name.
     """
+    if format_ != "onnx" and weights != "float32":
+        raise click.UsageError(f"--weights {weights} is of --format onnx only")
     from cnn_mnist.data.load import load
     from cnn_mnist.run import Run, data_of, read_identity
 
@@ -60,6 +63,7 @@ def export(
     dataset = load(data or data_of(identity), data_dir)
     result = Classifier(run_dir).export(
         dataset.test.images,
+        format_=format_,
         path=output,
         calibration=dataset.validation if calibrated else None,
         weights=weights,
