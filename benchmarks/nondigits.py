@@ -1,8 +1,9 @@
-"""Pictures that hold no digit, drawn from a seed: letters, shapes, scribbles, textures, blank paper.
+"""Pictures that hold no digit, drawn from a seed: letters, shapes, scribbles, textures, paper.
 
-Two disjoint families: `FITTING` is what the judge (see judge.py) learns from, `MEASURING` is what it
-is scored on (see pictures.py): other fonts, other shapes, other ways to scribble. Letters that are
-written like a digit (O, l, S, Z, b, q ...) are in neither: without its neighbours nobody can tell.
+Two disjoint families: `FITTING` is what the judge (see judge.py) learns from, `MEASURING` is what
+it is scored on (see pictures.py): other fonts, other shapes, other ways to scribble. Letters that
+are written like a digit (O, l, S, Z, b, q ...) are in neither: without its neighbours nobody can
+tell.
 
 Needs Hershey-Fonts (`pip install Hershey-Fonts`) for FITTING, and the DejaVu fonts that most
 systems have for MEASURING.
@@ -35,7 +36,7 @@ PRINT = [
 
 
 def pen(lines: list[Points], generator: Generator, *, wobble: float = 0.06) -> Drawing:
-    """Draw lines in [0, 1]^2 with one pen of a random width, turned, sheared and warped a little."""
+    """Draw lines in [0, 1]^2 with one pen, turned, sheared and warped a little."""
     width = int(generator.integers(4, 20))
     turn, shear = generator.normal(0, 0.12), generator.normal(0, 0.15)
     matrix = np.array([[math.cos(turn), shear - math.sin(turn)], [math.sin(turn), math.cos(turn)]])
@@ -56,11 +57,18 @@ def pen(lines: list[Points], generator: Generator, *, wobble: float = 0.06) -> D
     return np.asarray(image.filter(ImageFilter.GaussianBlur(1)))
 
 
-def _resampled(line: Points, steps: int = 12) -> Points:
+def _resampled(line: Points) -> Points:
     """With points between its corners, so that a straight line can be bent."""
-    places = np.arange(len(line))
+    places, steps = np.arange(len(line)), max(1, 60 // len(line))
     fine = np.linspace(0, len(line) - 1, (len(line) - 1) * steps + 1)
     return np.stack([np.interp(fine, places, line[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _lines(drawing: str) -> list[Points]:
+    return [
+        np.array([place.split(",") for place in line.split()], np.float64) / 100
+        for line in drawing.split("/")
+    ]
 
 
 def smooth_curve(generator: Generator, corners: int) -> Points:
@@ -69,7 +77,8 @@ def smooth_curve(generator: Generator, corners: int) -> Points:
     curve = np.zeros((80, 2))
     for wave in range(1, corners + 1):
         size = generator.normal(0, 1 / wave**0.7, 2)
-        curve += size * np.sin(time[:, None] * wave * 2 * math.pi * 0.7 + generator.uniform(0, 7, 2))
+        phase = generator.uniform(0, 7, 2)
+        curve += size * np.sin(time[:, None] * wave * 1.4 * math.pi + phase)
     curve -= curve.min(axis=0)
     return np.asarray(curve / max(curve.max(), 1e-9))
 
@@ -100,26 +109,26 @@ def scribble(generator: Generator) -> Drawing:
     return pen(curves, generator)
 
 
-POLYGONS: dict[str, list[list[tuple[float, float]]]] = {
-    "triangle": [[(0.5, 0), (1, 1), (0, 1), (0.5, 0)]],
-    "square": [[(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]],
-    "diamond": [[(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5), (0.5, 0)]],
-    "cross": [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
-    "plus": [[(0.5, 0), (0.5, 1)], [(0, 0.5), (1, 0.5)]],
-    "star": [[(0.5, 0), (0.8, 1), (0, 0.4), (1, 0.4), (0.2, 1), (0.5, 0)]],
-    "tick": [[(0, 0.6), (0.35, 1), (1, 0)]],
-    "dash": [[(0, 0.5), (1, 0.5)]],
-    "equals": [[(0, 0.3), (1, 0.3)], [(0, 0.7), (1, 0.7)]],
-    "hash": [[(0.3, 0), (0.2, 1)], [(0.8, 0), (0.7, 1)], [(0, 0.3), (1, 0.3)], [(0, 0.7), (1, 0.7)]],
-    "comb": [[(0, 1), (0, 0), (1, 0), (1, 1)], [(0.5, 0), (0.5, 1)]],
-    "zigzag": [[(0, 0.8), (0.25, 0.2), (0.5, 0.8), (0.75, 0.2), (1, 0.8)]],
+POLYGONS = {
+    "triangle": "50,0 100,100 0,100 50,0",
+    "square": "0,0 100,0 100,100 0,100 0,0",
+    "diamond": "50,0 100,50 50,100 0,50 50,0",
+    "cross": "0,0 100,100 / 100,0 0,100",
+    "plus": "50,0 50,100 / 0,50 100,50",
+    "star": "50,0 80,100 0,40 100,40 20,100 50,0",
+    "tick": "0,60 35,100 100,0",
+    "dash": "0,50 100,50",
+    "equals": "0,30 100,30 / 0,70 100,70",
+    "hash": "30,0 20,100 / 80,0 70,100 / 0,30 100,30 / 0,70 100,70",
+    "comb": "0,100 0,0 100,0 100,100 / 50,0 50,100",
+    "zigzag": "0,80 25,20 50,80 75,20 100,80",
 }
+"""Lines, parted by /, through places in hundredths of the side."""
 
 
 def polygon(generator: Generator) -> Drawing:
     """A simple shape of straight lines."""
-    lines = POLYGONS[str(generator.choice(list(POLYGONS)))]
-    return pen([np.array(line) for line in lines], generator)
+    return pen(_lines(POLYGONS[str(generator.choice(list(POLYGONS)))]), generator)
 
 
 def blot(generator: Generator) -> Drawing:
@@ -163,10 +172,8 @@ def face(generator: Generator) -> Drawing:
     round_ = np.linspace(0, 2 * math.pi, 40)
     head = np.stack([0.5 + 0.5 * np.cos(round_), 0.5 + 0.5 * np.sin(round_)], axis=1)
     eyes = [head * 0.1 + (x, 0.3) for x in (0.22, 0.62)]
-    smile = np.stack(
-        [0.5 + 0.25 * np.cos(round_[:20]), 0.6 + generator.uniform(-0.2, 0.2) * np.sin(round_[:20])],
-        axis=1,
-    )
+    bend = generator.uniform(-0.2, 0.2)
+    smile = np.stack([0.5 + 0.25 * np.cos(round_), 0.6 + bend * np.sin(round_)], axis=1)[:20]
     nose = np.array([(0.5, 0.45), (0.45, 0.58), (0.52, 0.58)])
     return pen([head, *eyes, smile, nose], generator, wobble=0.03)
 
@@ -179,23 +186,22 @@ def spiral(generator: Generator) -> Drawing:
     return pen([line], generator)
 
 
-OBJECTS: dict[str, list[list[tuple[float, float]]]] = {
-    "house": [[(0, 0.45), (0.5, 0), (1, 0.45), (0.9, 0.45), (0.9, 1), (0.1, 1), (0.1, 0.45), (0, 0.45)]],
-    "arrow": [[(0, 0.5), (1, 0.5)], [(0.65, 0.2), (1, 0.5), (0.65, 0.8)]],
-    "heart": [[(0.5, 1), (0, 0.35), (0.12, 0.05), (0.4, 0.05), (0.5, 0.3), (0.6, 0.05), (0.88, 0.05), (1, 0.35), (0.5, 1)]],
-    "man": [[(0.5, 0), (0.6, 0.1), (0.5, 0.2), (0.4, 0.1), (0.5, 0)], [(0.5, 0.2), (0.5, 0.65), (0.25, 1)], [(0.5, 0.65), (0.75, 1)], [(0.2, 0.35), (0.8, 0.35)]],
-    "tree": [[(0.5, 1), (0.5, 0.5)], [(0.5, 0), (0.9, 0.6), (0.1, 0.6), (0.5, 0)], [(0.5, 0.25), (1, 0.8), (0, 0.8), (0.5, 0.25)]],
-    "hexagon": [[(0.25, 0), (0.75, 0), (1, 0.5), (0.75, 1), (0.25, 1), (0, 0.5), (0.25, 0)]],
-    "window": [[(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)], [(0.5, 0), (0.5, 1)], [(0, 0.5), (1, 0.5)]],
-    "asterisk": [[(0.5, 0), (0.5, 1)], [(0.07, 0.25), (0.93, 0.75)], [(0.93, 0.25), (0.07, 0.75)]],
-    "cup": [[(0, 0), (0.15, 1), (0.65, 1), (0.8, 0), (0, 0)], [(0.75, 0.25), (1, 0.4), (0.7, 0.7)]],
-}  # fmt: skip
+OBJECTS = {
+    "house": "0,45 50,0 100,45 90,45 90,100 10,100 10,45 0,45",
+    "arrow": "0,50 100,50 / 65,20 100,50 65,80",
+    "heart": "50,100 0,35 12,5 40,5 50,30 60,5 88,5 100,35 50,100",
+    "man": ("50,0 60,10 50,20 40,10 50,0 / 50,20 50,65 25,100 / 50,65 75,100 / 20,35 80,35"),
+    "tree": "50,100 50,50 / 50,0 90,60 10,60 50,0 / 50,25 100,80 0,80 50,25",
+    "hexagon": "25,0 75,0 100,50 75,100 25,100 0,50 25,0",
+    "window": "0,0 100,0 100,100 0,100 0,0 / 50,0 50,100 / 0,50 100,50",
+    "asterisk": "50,0 50,100 / 7,25 93,75 / 93,25 7,75",
+    "cup": "0,0 15,100 65,100 80,0 0,0 / 75,25 100,40 70,70",
+}
 
 
 def thing(generator: Generator) -> Drawing:
     """A simple drawing of an object."""
-    lines = OBJECTS[str(generator.choice(list(OBJECTS)))]
-    return pen([np.array(line) for line in lines], generator)
+    return pen(_lines(OBJECTS[str(generator.choice(list(OBJECTS)))]), generator)
 
 
 def angry_scribble(generator: Generator) -> Drawing:
@@ -207,8 +213,10 @@ def angry_scribble(generator: Generator) -> Drawing:
 def blank(generator: Generator) -> Drawing:
     """Paper alone, with grain and a shadow."""
     x, y = np.meshgrid(*[np.linspace(0, 1, 300)] * 2)
-    light = generator.uniform(90, 250) + generator.uniform(-40, 40) * x + generator.normal(0, 15) * y**2
-    return np.clip(light + generator.normal(0, generator.uniform(0.5, 6), light.shape), 0, 255).astype(np.uint8)  # fmt: skip
+    light = generator.uniform(90, 250) + generator.uniform(-40, 40) * x
+    light += generator.normal(0, 15) * y**2
+    grain = generator.normal(0, generator.uniform(0.5, 6), light.shape)
+    return np.clip(light + grain, 0, 255).astype(np.uint8)
 
 
 def noise(generator: Generator) -> Drawing:
@@ -219,16 +227,15 @@ def noise(generator: Generator) -> Drawing:
 
 def texture(generator: Generator) -> Drawing:
     """Waves, checks, or noise of several sizes: cloth, wood, clouds, foliage."""
-    x, y = np.meshgrid(*[np.linspace(0, 1, 240)] * 2)
-    waves = sum(
-        generator.normal() * np.sin(2 * math.pi * (generator.uniform(-30, 30, 2) @ [x.ravel(), y.ravel()]))
-        for _ in range(int(generator.integers(1, 5)))
-    )  # fmt: skip
-    clouds = sum(
-        np.asarray(Image.fromarray(generator.normal(size=(n, n)).astype(np.float32)).resize((240, 240), Image.Resampling.BICUBIC)) * (8 / n)
-        for n in (4, 8, 16, 32, 64)
-    )  # fmt: skip
-    values = np.asarray(waves).reshape(240, 240) * generator.uniform(0, 1) + clouds
+    x, y = np.meshgrid(*[np.linspace(0, 2 * math.pi, 240)] * 2)
+    values = np.zeros((240, 240))
+    for _ in range(generator.integers(1, 5)):
+        across, down = generator.uniform(-30, 30, 2)
+        values += generator.normal() * np.sin(across * x + down * y)
+    values *= generator.uniform(0, 1)
+    for side in (4, 8, 16, 32, 64):
+        clouds = Image.fromarray(generator.normal(size=(side, side)).astype(np.float32))
+        values += np.asarray(clouds.resize((240, 240), Image.Resampling.BICUBIC)) * (8 / side)
     return np.clip(128 + values * generator.uniform(15, 60), 0, 255).astype(np.uint8)
 
 

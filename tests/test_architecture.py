@@ -26,6 +26,8 @@ FLOORS = {
     "evaluate": 3,
     "mistakes": 3,
     "infer": 3,
+    "reading": 4,
+    "explain": 5,
     "checkpoint": 3,
     "hooks": 4,
     "train": 5,

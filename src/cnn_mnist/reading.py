@@ -1,11 +1,12 @@
-"""Reading: any picture to its digits. The network reads, a judge says what is no digit.
+"""Reading: any picture to its digits, with the help of a judge that knows what is no digit.
 
 `image` finds what may be digits, too much rather than too little: a broken stroke whole and in its
-parts, touching digits together and cut. Each candidate's score is the probability that it has a
-digit's form (of the judge, a small network of its own) times the probability of its class; the best
-way through a row is found by dynamic programming (Viterbi), where what no candidate explains well
-is refused at a fixed price. Source of the method: LeCun, Bottou, Bengio and Haffner,
-"Gradient-based learning applied to document recognition", 1998, section IV.
+parts, touching digits together and cut. The network reads each candidate, and so does the judge, a
+small network of its own that has also seen a 1 with a flag, a 7 with a bar, and, as one more class,
+much that is no digit. Both opinions are pooled; the best way through a row is found by dynamic
+programming (Viterbi), where what no candidate explains well is refused at a fixed price. Source of
+the method: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
+recognition", 1998, section IV.
 """
 
 import math
@@ -25,10 +26,9 @@ from cnn_mnist.image import SIZE, Candidate, decode, find_candidates
 from cnn_mnist.infer import BATCH_SIZE, PRETRAINED, Model, inputs
 
 JUDGE: Final = Path(__file__).parent / "pretrained" / "judge.onnx"
-"""Logits and probabilities of "no digit" and "digit"; trained by benchmarks/judge.py."""
+"""Ten digits and, as the last class, no digit; trained by benchmarks/judge.py."""
 
 NO_DIGIT: Final = "its form is no digit's"
-UNSURE: Final = "no one digit is likely enough"
 
 _CUT: Final = 0.5  # price, in nats, of each side that is cut off from other ink
 _REFUSAL: Final = 3.0  # price, in nats, of leaving a piece unexplained
@@ -94,7 +94,7 @@ def read(picture: str | Path | bytes, model: Model | None = None) -> Reading:
 
     Args:
         picture: a file or its bytes; see `image.decode`.
-        model: the network; without one, the model in the box.
+        model: a network of the ten digits; without one, the model in the box.
 
     Raises:
         ImageError: the picture cannot be decoded.
@@ -143,9 +143,11 @@ def _model(path: Path) -> Model:
 def _read_row(candidates: list[Candidate], reader: Model, judge: Model) -> list[Digit]:
     """The best way to read a row."""
     images = np.stack([candidate.image for candidate in candidates])
-    probabilities, forms = reader.predict(images)[1], judge.predict(images)[1][:, 1]
+    judged = judge.predict(images)[1]
+    forms = 1 - judged[:, -1]
+    probabilities = _pooled(reader.predict(images)[1], judged[:, :-1])
     scores = forms * probabilities.max(axis=1)
-    accepted = scores >= threshold(judge)
+    accepted = forms >= threshold(judge)
     prices = [
         -math.log(score) + _CUT * candidate.cuts if fine else _REFUSAL * candidate.pieces
         for candidate, score, fine in zip(candidates, scores, accepted, strict=True)
@@ -155,14 +157,23 @@ def _read_row(candidates: list[Candidate], reader: Model, judge: Model) -> list[
             probabilities[index],
             candidates[index].box,
             images[index],
-            None if accepted[index] else NO_DIGIT if forms[index] < 0.5 else UNSURE,
+            None if accepted[index] else NO_DIGIT,
         )
         for index in _cheapest_way(candidates, prices)
     ]
 
 
+def _pooled(
+    first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Two opinions as one: their geometric mean (the logarithmic opinion pool), `(N, classes)`."""
+    pooled = np.sqrt(first * second) + np.float32(1e-12)
+    pooled /= pooled.sum(axis=1, keepdims=True)
+    return pooled
+
+
 def threshold(judge: Model) -> float:
-    """The least score of a digit; fitted on MNIST's validation images by benchmarks/judge.py."""
+    """The least probability of a digit; fitted on MNIST's validation images."""
     return float(judge.metadata["threshold"])
 
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.image.decode import Picture
 from cnn_mnist.image.glyph import to_glyph
 from cnn_mnist.image.ink import find_ink
+from cnn_mnist.image.picture import Picture
 from cnn_mnist.image.rows import Box, find_parts, ink_of, join, runs, slice_wide
 from cnn_mnist.image.strokes import find_strokes
 

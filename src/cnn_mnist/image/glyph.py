@@ -41,7 +41,7 @@ def to_glyph(ink: Field) -> Field:
     shrink = max(ink.shape) / (BOX * _FINE)
     if shrink > 1:  # a line of one pixel must not pale below the edge
         ink = ndimage.maximum_filter(ink, round(shrink))
-    drawn = np.pad(_scaled(ink, 1 / shrink), 2 * _FINE)
+    drawn = np.pad(scaled(ink, 1 / shrink), 2 * _FINE)
     depth = _depth(drawn > _EDGE * drawn.max())
     width, box = stroke_width(depth), max(np.ptp(np.argwhere(depth > 0), axis=0) + 1)
     # The box is fitted after the outline has moved by m: (box + 2m) s = 20 and (width + 2m) s =
@@ -49,7 +49,7 @@ def to_glyph(ink: Field) -> Field:
     wanted = float(np.clip(width / _FINE, *STROKE))
     scale = (BOX - wanted) / max(box - width, BOX)
     moved = np.clip(depth + (BOX / scale - box) / 2 + 0.5, 0, 1)
-    return _centred(_scaled(_cut(moved), scale))
+    return centred(scaled(_cut(moved), scale))
 
 
 def stroke_width(depth: Field) -> float:
@@ -64,10 +64,11 @@ def stroke_width(depth: Field) -> float:
 def _depth(drawn: Mask) -> Field:
     """Distance of each pixel's middle to the outline, positive inside."""
     inside, outside = (ndimage.distance_transform_edt(part) for part in (drawn, ~drawn))
-    return np.where(drawn, inside - 0.5, 0.5 - outside).astype(np.float32)
+    return np.asarray(np.where(drawn, inside - 0.5, 0.5 - outside), np.float32)
 
 
-def _scaled(ink: Field, scale: float) -> Field:
+def scaled(ink: Field, scale: float) -> Field:
+    """Made larger or smaller, anti-aliased, values in [0, 1]."""
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
     scaled: Field = np.clip(np.asarray(Image.fromarray(ink).resize((width, height), how)), 0, 1)
@@ -81,7 +82,7 @@ def _cut(ink: Field) -> Field:
     return cut
 
 
-def _centred(ink: Field) -> Field:
+def centred(ink: Field) -> Field:
     """Placed in 28x28 with the centre of mass in the middle."""
     canvas = np.zeros((SIZE, SIZE), np.float32)
     top, left = (

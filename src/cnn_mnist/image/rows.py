@@ -81,11 +81,13 @@ def slice_wide(strokes: Strokes, row: list[Part]) -> tuple[Strokes, list[Part]]:
         The strokes, each slice a piece with a number of its own, and the row.
     """
     labels, levels, found = strokes.labels, list(strokes.levels), []
+    height = max(part.height for part in row)
     for origin, part in enumerate(row):
         here = _rows_and_columns(part.box)
         own = np.isin(labels[here], part.pieces)
         numbers = slices(own)
-        if not numbers.any():
+        # what is much lower than its neighbours is a fragment: no digits touch in it
+        if part.height < _FRAGMENT * height or not numbers.any():
             found.append(replace(part, origin=origin))
             continue
         if labels is strokes.labels:
@@ -170,7 +172,8 @@ def _neighbours(parts: list[Part]) -> Iterator[tuple[int, int]]:
             other = parts[second]
             shared = min(part.box[3], other.box[3]) - max(part.box[1], other.box[1])
             low, high = sorted((part.height, other.height))
-            if shared >= _BESIDE * low and high <= _ALIKE * low:
+            close = other.box[0] - part.box[2] <= _GAP * high
+            if shared >= _BESIDE * low and (close or high <= _ALIKE * low):
                 yield first, second
                 break
 

@@ -89,16 +89,17 @@ def _boxes(labels: npt.NDArray[np.int32]) -> Boxes:
 
 def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.NDArray[np.int64]:
     """Which pieces may be digits or parts of one, as rows of `boxes`."""
-    areas = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)[1:].astype(np.float64)
+    areas = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)[1:]
+    masses = areas * levels
     kept = np.flatnonzero(~_frames(labels, len(boxes)))
     if len(kept) == 0:
         return kept
-    # large pieces tell what is typical: a thousand specks are a few per cent of one digit's square
+    # what has most ink tells what is typical: squared, a thousand specks weigh less than a digit
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    typical_size = _weighted_median(sizes[kept], areas[kept] ** 2)
-    typical_level = _weighted_median(levels[kept], areas[kept] ** 2)
+    typical_size = _weighted_median(sizes[kept], masses[kept] ** 2)
+    typical_level = _weighted_median(levels[kept], masses[kept] ** 2)
     kept = kept[(sizes[kept] >= _SPECK * typical_size) & (levels[kept] >= _FAINT * typical_level)]
-    return np.sort(kept[np.argsort(-areas[kept], kind="stable")][:_MAX_PIECES])
+    return np.sort(kept[np.argsort(-masses[kept], kind="stable")][:_MAX_PIECES])
 
 
 def _frames(labels: npt.NDArray[np.int32], count: int) -> Mask:
@@ -148,5 +149,5 @@ def _opened(mask: Mask, length: int, axis: int) -> Mask:
     eroded = ndimage.minimum_filter1d(mask.view(np.uint8), length, axis=axis)
     # of an even length the second filter leans to the other side
     origin = -1 if length % 2 == 0 else 0
-    opened: Mask = ndimage.maximum_filter1d(eroded, length, axis=axis, origin=origin).view(np.bool_)
-    return opened
+    opened = ndimage.maximum_filter1d(eroded, length, axis=axis, origin=origin)
+    return np.asarray(opened, np.bool_)
