@@ -103,7 +103,7 @@ def flagged_one(generator: Generator) -> Drawing:
     lines = [np.array([top - (flag, -drop), top, bottom])]
     if generator.random() < 0.4:
         foot = generator.uniform(0.12, 0.35)
-        lines.append(bottom + [[-foot, 0], [foot, 0]])
+        lines.append(bottom + np.array([[-foot, 0], [foot, 0]]))
     return pen(lines, generator, wobble=0.03)
 
 

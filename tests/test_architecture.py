@@ -74,6 +74,7 @@ def test_a_room_imports_only_from_floors_below_its_own(path: Path) -> None:
         ("cnn_mnist", {"numpy", "torch", "onnxruntime", "click", "rich", "PIL"}),
         ("cnn_mnist.cli", {"numpy", "torch", "onnxruntime", "rich", "PIL"}),
         ("cnn_mnist.infer", {"torch", "onnx", "sklearn", "requests", "rich"}),
+        ("cnn_mnist.reading", {"torch", "onnx", "sklearn", "requests", "rich"}),
     ],
 )
 def test_what_is_light_imports_nothing_heavy(module: str, forbidden: set[str]) -> None:
@@ -92,9 +93,11 @@ def test_the_public_names_are_these() -> None:
         "Dataset",
         "Hook",
         "Model",
+        "Reading",
         "Recipe",
         "Split",
         "load",
+        "read",
         "run_trials",
     ]
     for name in cnn_mnist.__all__:

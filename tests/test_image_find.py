@@ -195,11 +195,13 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
     assert row[0].box[1] <= 24
 
 
-def test_the_parts_of_a_broken_stroke_are_offered_apart_and_as_one() -> None:
-    page = drawing((200, 120), at=(60, 30), scale=2).copy()
-    page[20:40, 72:75] = 255
-    (row,) = rows(page)
-    assert {(c.start, c.stop) for c in row if c.pieces > 1} == {(0, 2)}
+@pytest.mark.parametrize("column", [72, 80, 90])
+def test_a_broken_stroke_is_offered_whole(column: int) -> None:
+    page = drawing((200, 120), at=(60, 30), scale=2)
+    broken = page.copy()
+    broken[20:36, column : column + 2] = 255
+    (row,) = rows(broken)
+    assert only(page).box in {c.box for c in row}
 
 
 def test_touching_digits_are_offered_as_one_and_cut() -> None:

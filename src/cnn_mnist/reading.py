@@ -167,9 +167,8 @@ def _pooled(
     first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Two opinions as one: their geometric mean (the logarithmic opinion pool), `(N, classes)`."""
-    pooled = np.sqrt(first * second) + np.float32(1e-12)
-    pooled /= pooled.sum(axis=1, keepdims=True)
-    return pooled
+    pooled = np.sqrt(first * second) + 1e-12
+    return np.asarray(pooled / pooled.sum(axis=1, keepdims=True), np.float32)
 
 
 def threshold(judge: Model) -> float:

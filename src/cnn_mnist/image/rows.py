@@ -23,6 +23,7 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 _FRAGMENT: Final = 0.5  # of the height of its neighbour above or below: too low for a digit
 _NEAR: Final = 0.35  # of that height: how far away a fragment may lie
+_BELOW: Final = 0.4  # of the narrower one's width: what shares so much lies above or below
 _BROKEN: Final = 0.1  # of the height of both: pieces so near are one stroke with a gap
 _BESIDE: Final = 0.4  # of the lower one's height: neighbours that share so much are in one row
 _ALIKE: Final = 3.0  # between the heights of neighbours in a row
@@ -159,8 +160,8 @@ def _stacked_pairs(parts: list[Part]) -> Iterator[tuple[int, int]]:
         heights = boxes[:, 3] - boxes[:, 1]
         low, high = np.minimum(heights, bottom - top), np.maximum(heights, bottom - top)
         near = (low < _FRAGMENT * high) & (gap < _NEAR * high)
-        near |= gap < _BROKEN * (low + high)
-        for second in np.flatnonzero((shared > narrower / 2) & near):
+        near |= gap <= np.maximum(1, _BROKEN * (low + high))
+        for second in np.flatnonzero((shared > _BELOW * narrower) & near):
             if second > first:
                 yield first, int(second)
 

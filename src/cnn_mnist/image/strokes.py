@@ -17,14 +17,14 @@ Levels: TypeAlias = npt.NDArray[np.float64]
 
 _MIN_CONTRAST: Final = 9.0  # grey levels: below it there is only paper
 _GRAINS: Final = 5.0  # standard deviations of the paper's grain that ink exceeds
-_LARGE: Final = 200  # pixels of a side: from here on a grainy picture is smoothed
+_LARGE: Final = 200  # pixels of a side: a picture that may show more than a digit
 _EDGE: Final = 0.45  # of a piece's own strength: where its edge lies
 _FAINT: Final = 0.3  # of the typical strength: fainter pieces are stains and show-through
 _SPECK: Final = 0.22  # of the typical height: smaller pieces are specks
 _SIDE: Final = 0.9  # of a side of the picture: no digit runs along it for so long
 _PERIMETER: Final = 0.25  # nor along so much of its perimeter
 _RULED: Final = 0.8  # of the columns: a ruling runs from border to border, with gaps
-_MAX_PIECES: Final = 400  # the largest stay: more than a page of digits is a texture
+_MAX_PIECES: Final = 256  # the largest stay: more than a page of digits is a texture
 _TOUCHING: Final = np.ones((3, 3), np.bool_)  # strokes that meet at a corner are one
 
 
@@ -91,7 +91,8 @@ def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.
     """Which pieces may be digits or parts of one, as rows of `boxes`."""
     areas = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)[1:]
     masses = areas * levels
-    kept = np.flatnonzero(~_frames(labels, len(boxes)))
+    large = min(labels.shape) > _LARGE  # in a small crop a digit itself runs along the border
+    kept = np.flatnonzero(~(_frames(labels, len(boxes)) & large))
     if len(kept) == 0:
         return kept
     # what has most ink tells what is typical: squared, a thousand specks weigh less than a digit
@@ -120,7 +121,8 @@ def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[np.float64])
 
 def _rulings(written: Mask) -> Mask:
     """The lines of ruled and squared paper."""
-    return _horizontal_rulings(written) | _horizontal_rulings(written.T).T
+    rulings: Mask = _horizontal_rulings(written) | _horizontal_rulings(written.T).T
+    return rulings
 
 
 def _horizontal_rulings(written: Mask) -> Mask:
