@@ -4,9 +4,9 @@
 
 Each file is a small drawing in one of the supported formats, changed at random: bytes replaced,
 pieces removed, repeated or swapped, numbers in the header set to extremes. What must come out is a
-list of candidates or an `ImageError`; everything else is a crash. A file that takes longer than
-`LIMIT_S` of the processor is a hang (other programs do not count). The last line of standard output is one JSON object; each crash and hang is
-printed with the seed that makes its file again.
+list of candidates or an `ImageError`; everything else is a crash. A file that takes the processor
+longer than `LIMIT_S` is a hang. The last line of standard output is one JSON object; each crash and
+hang is printed with the seed that makes its file again.
 """
 
 import argparse

@@ -31,6 +31,7 @@ JUDGE: Final = Path(__file__).parent / "pretrained" / "judge.onnx"
 NO_DIGIT: Final = "its form is no digit's"
 
 _CUT: Final = 0.5  # price, in nats, of each side that is cut off from other ink
+_JOINT: Final = 0.7  # price, in nats, of each piece beyond the first
 _REFUSAL: Final = 3.0  # price, in nats, of leaving a piece unexplained
 _SMALL: Final = 0.5  # of the median height of the digits: what is refused and smaller is dirt
 
@@ -149,7 +150,9 @@ def _read_row(candidates: list[Candidate], reader: Model, judge: Model) -> list[
     scores = forms * probabilities.max(axis=1)
     accepted = forms >= threshold(judge)
     prices = [
-        -math.log(score) + _CUT * candidate.cuts if fine else _REFUSAL * candidate.pieces
+        -math.log(score) + _CUT * candidate.cuts + _JOINT * (candidate.pieces - 1)
+        if fine
+        else _REFUSAL * candidate.pieces
         for candidate, score, fine in zip(candidates, scores, accepted, strict=True)
     ]
     return [

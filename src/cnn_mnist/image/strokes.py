@@ -23,7 +23,7 @@ _FAINT: Final = 0.3  # of the typical strength: fainter pieces are stains and sh
 _SPECK: Final = 0.22  # of the typical height: smaller pieces are specks
 _SIDE: Final = 0.9  # of a side of the picture: no digit runs along it for so long
 _PERIMETER: Final = 0.25  # nor along so much of its perimeter
-_RULED: Final = 0.8  # of the columns: a ruling runs from border to border, with gaps
+_RULED: Final = 0.8  # of its length: a ruling may have gaps
 _MAX_PIECES: Final = 256  # the largest stay: more than a page of digits is a texture
 _TOUCHING: Final = np.ones((3, 3), np.bool_)  # strokes that meet at a corner are one
 
@@ -134,14 +134,17 @@ def _horizontal_rulings(written: Mask) -> Mask:
     height, width = written.shape
     run, thick = max(9, width // 40), max(4, height // 100)
     level = _opened(written, run, axis=1)
-    if level.any(axis=0).mean() < _RULED:
+    if min(height, width) <= _LARGE or level.any(axis=0).mean() < _RULED:
         return np.zeros_like(written)
     thin = written & ~_opened(written, thick, axis=0)
     level &= thin
     chains, count = ndimage.label(ndimage.maximum_filter(level, (3, 2 * run)), _TOUCHING)
-    columns = np.broadcast_to(np.arange(width), level.shape)[level]
-    covered = np.unique(chains[level].astype(np.int64) * width + columns) // width
-    ruled = np.bincount(covered, minlength=count + 1) >= _RULED * width
+    rows, columns = np.nonzero(level)
+    covered = np.zeros((count + 1, width), np.bool_)
+    covered[chains[rows, columns], columns] = True
+    near = max(2, width // 50)
+    from_border_to_border = covered[:, :near].any(axis=1) & covered[:, -near:].any(axis=1)
+    ruled = from_border_to_border & (covered.mean(axis=1) >= _RULED)
     ruling: Mask = thin & ruled[chains]
     return ruling
 
