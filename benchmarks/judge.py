@@ -44,10 +44,10 @@ PLAIN, VARIED, ONES, SEVENS, DRAWINGS, PAIRS, HALVES = (
     3_000,
     2_000,
 )
-EPOCHS, BATCH_SIZE = 6, 128
+EPOCHS, BATCH_SIZE = 8, 128
 NONE = 10
 """The class of what is no digit."""
-REFUSED = 0.003
+REFUSED = 0.006
 """Share of true digits that the threshold may cost; the promise is 1 %."""
 
 

@@ -28,7 +28,8 @@ Drawing: TypeAlias = npt.NDArray[np.uint8]
 SIDE = 160
 LETTERS = [letter for letter in string.ascii_letters if letter not in "OoQDIliSsZzBbGgqjJyL"]
 """Without those that are written like 0, 1, 2, 4, 5, 6, 8 or 9."""
-HAND = ["futural", "rowmans", "scripts", "scriptc", "cursive", "futuram"]
+HAND = ["futural", "rowmans", "scripts", "scriptc", "cursive", "futuram", "timesr", "gothitt"]
+FOREIGN = ["greek"]
 PRINT = [
     *("DejaVuSans.ttf", "DejaVuSerif.ttf", "DejaVuSans-ExtraLight.ttf"),
     *("DejaVuSansCondensed-Oblique.ttf", "DejaVuSerif-BoldItalic.ttf"),
@@ -93,13 +94,46 @@ def _hershey(name: str) -> Any:
 
 
 def hand_letter(generator: Generator) -> Drawing:
-    """A letter of a single-stroke font."""
-    font = _hershey(str(generator.choice(HAND)))
-    strokes = list(font.strokes_for_text(str(generator.choice(LETTERS))))
+    """A Latin letter of a single-stroke font."""
+    return _in_strokes(HAND, LETTERS, generator)
+
+
+def foreign_letter(generator: Generator) -> Drawing:
+    """A Greek letter of a single-stroke font."""
+    return _in_strokes(FOREIGN, list("ADEFGHJKLPQRUWXYadefhkmpruwx"), generator)
+
+
+def _in_strokes(fonts: list[str], letters: list[str], generator: Generator) -> Drawing:
+    font = _hershey(str(generator.choice(fonts)))
+    strokes = list(font.strokes_for_text(str(generator.choice(letters))))
     strokes = [np.array(stroke, np.float64) for stroke in strokes if len(stroke) > 1]
     low = np.min([stroke.min(axis=0) for stroke in strokes], axis=0)
     span = max(np.max([stroke.max(axis=0) for stroke in strokes], axis=0) - low)
     return pen([(stroke - low) / span + (0.15, 0) for stroke in strokes], generator)
+
+
+def outline_letter(generator: Generator) -> Drawing:
+    """A letter of Pillow's own font, stretched and turned, with a thinner or thicker stroke."""
+    font = ImageFont.load_default(int(generator.integers(70, 120)))
+    image = Image.new("L", (SIDE, SIDE), 255)
+    letter, weight = str(generator.choice(LETTERS)), int(generator.integers(0, 5))
+    middle = SIDE / 2, SIDE / 2
+    ImageDraw.Draw(image).text(middle, letter, 0, font, "mm", stroke_width=weight)
+    width = int(SIDE * generator.uniform(0.7, 1))
+    turned = image.rotate(generator.normal(0, 8), Image.Resampling.BILINEAR, fillcolor=255)
+    return np.asarray(turned.resize((width, SIDE)))
+
+
+def clutter(generator: Generator) -> Drawing:
+    """Two simple shapes over each other, and a curve now and then."""
+    lines = [
+        line * generator.uniform(0.4, 1) + generator.uniform(0, 0.4, 2)
+        for shape in generator.choice(list(POLYGONS), 2)
+        for line in _lines(POLYGONS[str(shape)])
+    ]
+    if generator.random() < 0.5:
+        lines.append(smooth_curve(generator, 3))
+    return pen(lines, generator)
 
 
 def scribble(generator: Generator) -> Drawing:
@@ -142,6 +176,9 @@ def blot(generator: Generator) -> Drawing:
 
 FITTING: dict[str, Callable[[Generator], Drawing]] = {
     "hand letter": hand_letter,
+    "foreign letter": foreign_letter,
+    "outline letter": outline_letter,
+    "clutter": clutter,
     "scribble": scribble,
     "polygon": polygon,
     "blot": blot,

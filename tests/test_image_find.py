@@ -196,6 +196,16 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
     assert row[0].box[1] <= 24
 
 
+def test_what_lies_inside_another_piece_belongs_to_it() -> None:
+    page = Image.new("L", (200, 200), 255)
+    draw = ImageDraw.Draw(page)
+    draw.ellipse((30, 30, 170, 170), outline=0, width=5)
+    for left in (70, 115):
+        draw.ellipse((left, 70, left + 15, 90), outline=0, width=4)
+    assert {c.pieces for row in rows(np.asarray(page)) for c in row if c.cuts == 0} == {1}
+    assert len(rows(np.asarray(page))) == 1
+
+
 @pytest.mark.parametrize("column", [80, 90])
 def test_a_broken_stroke_is_offered_whole(column: int) -> None:
     page = drawing((200, 120), at=(60, 30), scale=2)

@@ -161,6 +161,8 @@ def _stacked_pairs(parts: list[Part]) -> Iterator[tuple[int, int]]:
         low, high = np.minimum(heights, bottom - top), np.maximum(heights, bottom - top)
         near = (low < _FRAGMENT * high) & (gap < _NEAR * high)
         near |= gap <= np.maximum(1, _BROKEN * (low + high))
+        # no digit lies inside another: the eyes of a face are parts of the face
+        near |= (gap < 0) & (shared == narrower) & (-gap >= low)
         for second in np.flatnonzero((shared > _BELOW * narrower) & near):
             if second > first:
                 yield first, int(second)
