@@ -27,6 +27,8 @@ FLOORS = {
     "evaluate": 3,
     "mistakes": 3,
     "infer": 3,
+    "reading": 4,
+    "explain": 5,
     "checkpoint": 3,
     "hooks": 4,
     "parity": 4,
@@ -76,6 +78,7 @@ def test_a_room_imports_only_from_floors_below_its_own(path: Path) -> None:
         ("cnn_mnist.cli", {"numpy", "torch", "onnxruntime", "rich", "PIL"}),
         ("cnn_mnist.classifier", {"tensorflow"}),
         ("cnn_mnist.infer", {"torch", "onnx", "sklearn", "requests", "rich"}),
+        ("cnn_mnist.reading", {"torch", "onnx", "sklearn", "requests", "rich"}),
     ],
 )
 def test_what_is_light_imports_nothing_heavy(module: str, forbidden: set[str]) -> None:
@@ -100,9 +103,11 @@ def test_the_public_names_are_these() -> None:
         "Dataset",
         "Hook",
         "Model",
+        "Reading",
         "Recipe",
         "Split",
         "load",
+        "read",
         "run_trials",
     ]
     for name in cnn_mnist.__all__:

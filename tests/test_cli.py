@@ -1,5 +1,6 @@
 """The command line's contract: JSON keys, exit codes, one line for a mistake."""
 
+import csv
 import errno
 import gzip
 import json
@@ -143,7 +144,80 @@ def test_predict_reads_files_folders_arrays_and_standard_input(
     assert 40 <= top < bottom <= 152
     stdin = result_of("predict", "--model", trained[0], "-", stdin=seven.read_bytes())
     assert stdin["images"][0]["text"] == "7"
-    assert invoke("predict", "--model", trained[0], seven).stdout.startswith(f"{seven}: 7 (")
+
+
+def test_predict_prints_a_table_for_people(trained: tuple[Path, Any], seven: Path) -> None:
+    head, row = invoke("predict", "--model", trained[0], seven).stdout.splitlines()
+    assert head.split() == ["file", "text", "probabilities"]
+    assert row.split()[:2] == [str(seven), "7"]
+    assert row.endswith("%")
+
+
+def test_predict_prints_csv_with_a_line_for_each_digit(
+    trained: tuple[Path, Any], seven: Path
+) -> None:
+    head, row = csv.reader(
+        invoke("predict", "--model", trained[0], "--csv", seven).stdout.splitlines()
+    )
+    assert head == [
+        "file",
+        "line",
+        "class",
+        "probability",
+        "left",
+        "top",
+        "right",
+        "bottom",
+        "reason",
+    ]
+    assert row[:3] == [str(seven), "1", "7"]
+    assert 0.5 < float(row[3]) <= 1
+    assert row[-1] == ""
+    assert invoke("predict", "--csv", "--json", seven).exit_code == 2
+
+
+def test_predict_finds_the_files_of_a_pattern_that_no_shell_replaced(
+    trained: tuple[Path, Any], seven: Path, tmp_path: Path
+) -> None:
+    for name in ("b.png", "a.png"):
+        (tmp_path / name).write_bytes(seven.read_bytes())
+    result = result_of("predict", "--model", trained[0], tmp_path / "[ab].png")
+    assert [image["file"] for image in result["images"]] == [
+        str(tmp_path / name) for name in ("a.png", "b.png")
+    ]
+    nothing = invoke("predict", "--model", trained[0], tmp_path / "*.gif")
+    assert nothing.exit_code == 3
+    assert "*.gif" in nothing.stderr
+
+
+def test_predict_breaks_the_text_into_the_pictures_lines(
+    trained: tuple[Path, Any], seven: Path, tmp_path: Path
+) -> None:
+    above = Image.open(seven).convert("L")
+    page = Image.new("L", (above.width, 2 * above.height), above.getpixel((0, 0)))
+    page.paste(above, (0, 0))
+    page.paste(above, (0, above.height))
+    page.save(tmp_path / "two.png")
+    run = ("predict", "--model", trained[0], tmp_path / "two.png")
+    assert result_of(*run)["images"][0]["text"] == "77"
+    assert result_of(*run, "--lines")["images"][0]["text"] == "7\n7"
+    _, first, second = invoke(*run, "--lines").stdout.splitlines()
+    assert first.split()[1] == second.strip() == "7"
+
+
+def test_predict_explains_one_picture_in_a_drawing(
+    trained: tuple[Path, Any], seven: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    run = ("predict", "--model", trained[0], "--explain", sheet)
+    assert invoke(*run, seven).exit_code == 0
+    with Image.open(sheet) as drawn:
+        assert drawn.format == "PNG"
+        assert drawn.width == 960
+    assert invoke(*run, seven, seven).exit_code == 2
+    assert "cannot be written" in refusal(
+        "predict", "--model", trained[0], "--explain", tmp_path / "no" / "x.png", seven
+    )
 
 
 def test_predict_reports_a_bad_file_reads_the_others_and_exits_3(

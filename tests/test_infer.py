@@ -10,14 +10,11 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 from tiny import tiny_split
 
 from cnn_mnist import infer
-from cnn_mnist.data import idx
-from cnn_mnist.errors import DataError, ImageError, ModelError
-from cnn_mnist.image import Glyph
-from cnn_mnist.infer import Model, read, read_array
+from cnn_mnist.errors import ImageError, ModelError
+from cnn_mnist.infer import Model
 
 IMAGES = tiny_split(20).images
 WEIGHTS = np.random.default_rng(0).normal(size=(28 * 28, 10)).astype(np.float32) / 28
@@ -165,111 +162,6 @@ def free_the_classes(path: Path) -> Path:
     proto.graph.input.append(weights)
     onnx.save(proto, path)
     return path
-
-
-# --- files of pictures
-
-
-def test_an_array_file_is_classified_image_by_image(model: Model, tmp_path: Path) -> None:
-    np.save(tmp_path / "images.npy", IMAGES)
-    idx.write(tmp_path / "images-idx3-ubyte", IMAGES)
-    idx.write(tmp_path / "images-idx3-ubyte.gz", IMAGES)
-    classes = expected(IMAGES).argmax(axis=1).tolist()
-    for name in ("images.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz"):
-        digits = list(read_array(model, tmp_path / name))
-        assert [digit.class_ for digit in digits] == classes
-        assert {digit.box for digit in digits} == {(0, 0, 28, 28)}
-        assert digits[0].probability == max(digits[0].probabilities)
-        assert sum(digits[0].probabilities) == pytest.approx(1)
-
-
-@pytest.mark.parametrize(("shape", "count"), [((28, 28), 1), ((0, 28, 28), 0), ((3, 1, 28, 28), 3)])
-def test_an_array_file_may_hold_one_image_or_none(
-    shape: tuple[int, ...], count: int, model: Model, tmp_path: Path
-) -> None:
-    np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))
-    assert len(list(read_array(model, tmp_path / "images.npy"))) == count
-
-
-class Trap:
-    """Unpickling it would end the test."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return pytest.fail, ("unpickled",)
-
-
-def write_pickle(path: Path) -> None:
-    np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
-
-
-def write_zip(path: Path) -> None:
-    with path.open("wb") as stream:
-        np.savez(stream, IMAGES)
-
-
-def write_truncated(path: Path) -> None:
-    np.save(path, IMAGES)
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def write_scalar(path: Path) -> None:
-    np.save(path, np.float64(3))
-
-
-def write_vector(path: Path) -> None:
-    np.save(path, np.zeros(28))
-
-
-def write_nothing(path: Path) -> None:
-    path.touch()
-
-
-@pytest.mark.parametrize(
-    "write",
-    [write_pickle, write_zip, write_truncated, write_scalar, write_vector, write_nothing],
-)
-def test_an_array_file_of_another_form_is_refused(write: Any, model: Model, tmp_path: Path) -> None:
-    write(tmp_path / "images.npy")
-    with pytest.raises(ImageError):
-        list(read_array(model, tmp_path / "images.npy"))
-
-
-def test_an_array_file_that_is_not_there_is_named(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"images\.npy"):
-        list(read_array(model, tmp_path / "images.npy"))
-    with pytest.raises(DataError, match="images-idx3-ubyte"):
-        list(read_array(model, tmp_path / "images-idx3-ubyte"))
-
-
-def test_a_picture_is_read_from_its_file_or_its_bytes(model: Model, tmp_path: Path) -> None:
-    canvas = np.full((40, 50), 255, np.uint8)
-    canvas[10:30, 20:28] = 0
-    Image.fromarray(canvas).save(tmp_path / "one.png")
-    for picture in (tmp_path / "one.png", (tmp_path / "one.png").read_bytes()):
-        (digit,) = read(model, picture)
-        assert digit.box == (20, 10, 28, 30)
-        values = digit.to_dict()
-        assert set(values) == {"class", "probability", "probabilities", "box"}
-        assert values["probabilities"][values["class"]] == values["probability"]
-
-
-def test_every_digit_that_a_picture_holds_is_classified_in_its_order(
-    model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    glyphs = [
-        Glyph(image=image.astype(np.float32) / 255, box=(number, 0, number + 1, 9))
-        for number, image in enumerate(IMAGES)
-    ]
-    monkeypatch.setattr(infer, "find_digits", lambda grey: glyphs)
-    Image.new("L", (50, 50)).save(tmp_path / "many.png")
-    digits = read(model, tmp_path / "many.png")
-    assert [digit.class_ for digit in digits] == expected(IMAGES).argmax(axis=1).tolist()
-    assert [digit.box for digit in digits] == [glyph.box for glyph in glyphs]
-
-
-def test_a_blank_picture_holds_no_digits(model: Model, tmp_path: Path) -> None:
-    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
-    assert read(model, tmp_path / "blank.png") == []
 
 
 def test_predicting_never_imports_torch(model: Model) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnn_mnist.errors import CnnMnistError
     from cnn_mnist.hooks import Hook
     from cnn_mnist.infer import Model
+    from cnn_mnist.reading import Reading, read
     from cnn_mnist.recipe import RECIPES, Recipe
     from cnn_mnist.trials import run_trials
 
@@ -26,9 +27,11 @@ _HOMES = {
     "Hook": "cnn_mnist.hooks",
     "Model": "cnn_mnist.infer",
     "RECIPES": "cnn_mnist.recipe",
+    "Reading": "cnn_mnist.reading",
     "Recipe": "cnn_mnist.recipe",
     "Split": "cnn_mnist.data.dataset",
     "load": "cnn_mnist.data.load",
+    "read": "cnn_mnist.reading",
     "run_trials": "cnn_mnist.trials",
 }
 
@@ -39,9 +42,11 @@ __all__ = [
     "Dataset",
     "Hook",
     "Model",
+    "Reading",
     "Recipe",
     "Split",
     "load",
+    "read",
     "run_trials",
 ]
 

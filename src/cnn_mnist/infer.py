@@ -1,7 +1,6 @@
 """Inference: a trained network in an ONNX file, run by ONNX Runtime. torch is never imported."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from cnn_mnist.data import idx
 from cnn_mnist.errors import ImageError, ModelError
-from cnn_mnist.image import SIZE, decode, find_digits
+from cnn_mnist.image import SIZE
 
 PRETRAINED: Final = Path(__file__).parent / "pretrained" / "model.onnx"
 """The model in the box; its card lies beside it."""
@@ -115,89 +113,6 @@ def inputs(images: npt.NDArray[Any]) -> Iterator[npt.NDArray[np.float32]]:
             yield batch.astype(np.float32, copy=False)
         else:
             raise ImageError(f"images are uint8 or floats in [0, 1], not {batch.dtype}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Digit:
-    """One digit that was read."""
-
-    class_: int
-    probability: float
-    """Of `class_`, in [0, 1]."""
-    probabilities: tuple[float, ...]
-    """Of every class."""
-    box: tuple[int, int, int, int]
-    """Left, top, right, bottom in pixels; right and bottom are outside."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: `class`, `probability`, `probabilities`, `box`."""
-        return {
-            "class": self.class_,
-            "probability": self.probability,
-            "probabilities": list(self.probabilities),
-            "box": list(self.box),
-        }
-
-
-def read(model: Model, picture: Path | bytes) -> list[Digit]:
-    """Read the digits of a picture, in reading order.
-
-    Args:
-        model: the network.
-        picture: a file or its bytes; see `image.decode`.
-
-    Raises:
-        ImageError: the picture cannot be decoded.
-    """
-    glyphs = find_digits(decode(picture))
-    if not glyphs:
-        return []
-    _, probabilities = model.predict(np.stack([glyph.image for glyph in glyphs]))
-    return [_digit(row, glyph.box) for row, glyph in zip(probabilities, glyphs, strict=True)]
-
-
-def read_array(model: Model, path: Path) -> Iterator[Digit]:
-    """Classify an array file of images that are in MNIST's form already.
-
-    Args:
-        model: the network.
-        path: `.npy`, or IDX; see `Model.predict` for shapes and types.
-
-    Yields:
-        The digit of each image, in order.
-
-    Raises:
-        ImageError: the array has another shape, type or range.
-        DataError: the file cannot be read.
-    """
-    if path.suffix == ".npy":
-        try:
-            # unlike np.load it takes neither a zip nor a pickle for an array
-            images = np.atleast_1d(np.lib.format.open_memmap(path, mode="r"))
-        except (OSError, ValueError, EOFError) as error:
-            raise ImageError(f"{path} is no array file: {error}") from error
-    else:
-        images = idx.read(path, dimensions=3)
-    for start in range(0, len(images), BATCH_SIZE):
-        _, probabilities = model.predict(images[start : start + BATCH_SIZE])
-        for row in probabilities:
-            yield _digit(row, (0, 0, SIZE, SIZE))
-
-
-def _digit(probabilities: npt.NDArray[np.float32], box: tuple[int, int, int, int]) -> Digit:
-    """The most probable digit.
-
-    Args:
-        probabilities: `(classes,)`.
-        box: where it stands.
-    """
-    best = int(probabilities.argmax())
-    return Digit(
-        class_=best,
-        probability=float(probabilities[best]),
-        probabilities=tuple(probabilities.tolist()),
-        box=box,
-    )
 
 
 def _one_size(shape: list[Any]) -> bool:

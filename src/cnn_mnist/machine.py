@@ -7,7 +7,10 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("cnn-mnist", "numpy", "onnxruntime", "pillow", "safetensors", "scikit-learn", "torch")
+LIBRARIES = (
+    *("cnn-mnist", "numpy", "onnxruntime", "pillow", "safetensors"),
+    *("scikit-learn", "scipy", "torch"),
+)
 
 
 def versions() -> dict[str, str]:

@@ -1,17 +1,22 @@
 """`cnn-mnist predict`."""
 
+import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnn_mnist.cli.options import FILE, emit, json_option
+from cnn_mnist.cli.options import FILE, emit, json_option, table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
-    from cnn_mnist.infer import Digit, Model
+    from cnn_mnist.infer import Model
+    from cnn_mnist.reading import Reading
+
+_COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bottom", "reason")
 
 
 @click.command()
@@ -23,59 +28,134 @@ if TYPE_CHECKING:
     metavar="R|MODEL.onnx",
     help="A run directory or a model file.  [default: the model in the box]",
 )
+@click.option("--lines", is_flag=True, help="Break the text where the picture has a new row.")
+@click.option(
+    "--explain",
+    "sheet",
+    type=FILE,
+    metavar="OUT.png",
+    help="Draw the one picture with its boxes, each digit's 28x28 form and its probabilities.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print a line for each digit, with a header.")
 @json_option
-def predict(files: tuple[Path, ...], model_path: Path | None, as_json: bool) -> None:
+def predict(
+    files: tuple[Path, ...],
+    model_path: Path | None,
+    lines: bool,
+    sheet: Path | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
     """Read the digits in pictures and arrays.
 
-    FILE is a picture (.png .jpg .bmp .gif .webp .tif), a folder of pictures, - for a picture on
-    standard input, or an array of 28x28 images (.npy, or IDX as MNIST's own files). A file that
-    cannot be read is reported, the others are read all the same, and the exit code is 3.
+    FILE is a picture (.png .jpg .bmp .gif .webp .tif), a folder of pictures, a pattern such as
+    'scans/*.png', - for a picture on standard input, or an array of 28x28 images (.npy, or IDX as
+    MNIST's own files). What is no digit is marked ? and left out of the text. A file that cannot be
+    read is reported, the others are read all the same, and the exit code is 3.
     """
     from cnn_mnist.infer import PRETRAINED, Model
     from cnn_mnist.run import Run
 
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
     path = model_path or PRETRAINED
     model = Model(Run(path).model_file if path.is_dir() else path)
-    images: list[dict[str, Any]] = []
+    found = list(_expand(files))
+    if sheet and (len(found) != 1 or _is_array(found[0])):
+        raise click.UsageError(f"--explain draws one picture, not {len(found)} files or an array")
+    readings: list[tuple[str, Reading]] = []
     failures: list[dict[str, str]] = []
-    for file in _expand(files):
+    for file in _with_progress(found):
         try:
-            for name, digits in _read(model, file):
-                text = "".join(str(digit.class_) for digit in digits)
-                images.append(
-                    {"file": name, "text": text, "digits": [digit.to_dict() for digit in digits]}
-                )
-                if not as_json:
-                    shares = ", ".join(f"{digit.probability:.1%}" for digit in digits)
-                    click.echo(f"{name}: {text} ({shares})" if digits else f"{name}: no digit")
+            readings += _read(model, file, sheet)
         except CnnMnistError as error:
             failures.append({"file": str(file), "error": str(error)})
             click.echo(f"error: {error}", err=True)
+    separator = "\n" if lines else ""
     if as_json:
+        images = [_as_dict(name, reading, separator) for name, reading in readings]
         emit({"images": images, "errors": failures}, as_json=True, text="")
+    elif readings:
+        click.echo(_as_csv(readings) if as_csv else _as_table(readings, separator))
     if failures:
         raise click.exceptions.Exit(ImageError.exit_code)
 
 
 def _expand(files: Sequence[Path]) -> Iterator[Path]:
-    """The files, folders replaced by the pictures below them."""
+    """The files; folders and patterns replaced by the pictures that they name."""
     from cnn_mnist.image import SUFFIXES
 
     for file in files:
         if file.is_dir():
             yield from sorted(path for path in file.rglob("*") if path.suffix.lower() in SUFFIXES)
+        elif any(sign in str(file) for sign in "*?[") and not file.exists():
+            # a pattern that no shell has replaced
+            below = str(file.relative_to(file.anchor))
+            yield from sorted(Path(file.anchor).glob(below)) or [file]
         else:
             yield file
 
 
-def _read(model: "Model", file: Path) -> Iterator[tuple[str, list["Digit"]]]:
-    """The name and the digits of each image in a file."""
-    from cnn_mnist.infer import read, read_array
+def _with_progress(files: Sequence[Path]) -> Iterable[Path]:
+    """The files, with a bar on standard error if there are several and somebody looks."""
+    if len(files) < 2 or not sys.stderr.isatty():
+        return files
+    from rich.console import Console
+    from rich.progress import track
 
-    if str(file) == "-":
-        yield "-", read(model, sys.stdin.buffer.read())
-    elif file.suffix == ".npy" or "ubyte" in file.name or ".idx" in file.name:
+    return track(files, "reading", console=Console(stderr=True), transient=True)
+
+
+def _is_array(file: Path) -> bool:
+    return file.suffix == ".npy" or "ubyte" in file.name or ".idx" in file.name
+
+
+def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str, "Reading"]]:
+    """The name and the reading of each image in a file."""
+    from cnn_mnist.reading import Reading, read, read_array
+
+    if _is_array(file):
         for number, digit in enumerate(read_array(model, file)):
-            yield f"{file}#{number}", [digit]
-    else:
-        yield str(file), read(model, file)
+            yield f"{file}#{number}", Reading(lines=((digit,),))
+        return
+    picture = sys.stdin.buffer.read() if str(file) == "-" else file
+    reading = read(picture, model)
+    if sheet:
+        from cnn_mnist.explain import draw_reading
+        from cnn_mnist.image import decode
+
+        draw_reading(reading, decode(picture), sheet)
+    yield str(file), reading
+
+
+def _as_dict(name: str, reading: "Reading", separator: str) -> dict[str, Any]:
+    digits = [digit.to_dict() for digit in reading.digits]
+    return {"file": name, "text": separator.join(reading.text_lines), "digits": digits}
+
+
+def _as_csv(readings: Sequence[tuple[str, "Reading"]]) -> str:
+    """A line for each digit; no class where it is none. A picture without any has no line."""
+    stream = StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for name, reading in readings:
+        for number, line in enumerate(reading.lines, start=1):
+            for digit in line:
+                class_ = "" if digit.class_ is None else digit.class_
+                shares = f"{digit.probability:.6f}", *digit.box, digit.reason or ""
+                writer.writerow([name, number, class_, *shares])
+    return stream.getvalue().rstrip("\n")
+
+
+def _as_table(readings: Sequence[tuple[str, "Reading"]], separator: str) -> str:
+    """File, text, and the probability of each digit."""
+    rows = [["file", "text", "probabilities"]]
+    for name, reading in readings:
+        texts = reading.text_lines if separator else [reading.text]
+        shares = " ".join(
+            "?" if digit.class_ is None else f"{digit.probability:.1%}" for digit in reading.digits
+        )
+        for number, text in enumerate(texts or [""]):
+            first = number == 0
+            rows.append([name if first else "", text or "no digit", shares if first else ""])
+    return table(rows, left=3)

@@ -1,5 +1,6 @@
-"""From any picture to the digit in it: every format, every damage, MNIST's own form."""
+"""From a file to pixels: every format, every damage."""
 
+import importlib.util
 import re
 import struct
 import zlib
@@ -13,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from cnn_mnist import image as room
-from cnn_mnist.data import idx
+import cnn_mnist.image.picture as room
 from cnn_mnist.errors import ImageError
-from cnn_mnist.image import BOX, SIZE, SUFFIXES, decode, find_digits
+from cnn_mnist.image import SUFFIXES, decode, find_candidates
 
 
 def drawing(
@@ -64,6 +64,14 @@ def turned(degrees: int, orientation: int) -> bytes:
     return encoded(SEVEN.rotate(degrees, expand=True), "PNG", exif=exif)
 
 
+def grey_of(picture: Path | bytes) -> np.ndarray:
+    """The pixels of a picture without colours."""
+    pixels = decode(picture).pixels
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[2] == 3
+    return pixels[..., 1]
+
+
 FORMS: dict[str, Callable[[], bytes]] = {
     "PNG grey": lambda: encoded(SEVEN),
     "PNG RGB": lambda: encoded(SEVEN.convert("RGB")),
@@ -93,8 +101,7 @@ FORMS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_a_picture_is_decoded_to_the_same_grey_upright_on_white(form: str) -> None:
-    grey = decode(FORMS[form]())
-    assert grey.dtype == np.uint8
+    grey = grey_of(FORMS[form]())
     assert grey.shape == GREY.shape
     difference = np.abs(grey.astype(int) - GREY)
     if "transparent" in form:  # a smooth edge would be mixed with white
@@ -115,19 +122,19 @@ def test_pictures_of_two_levels_or_of_any_range_are_brought_to_black_and_white(f
             Image.fromarray(np.asarray(two_levels).astype(np.float32) * 7 - 3), "TIFF"
         ),
     }[form]()
-    np.testing.assert_array_equal(decode(content), np.asarray(two_levels) * np.uint8(255))
+    np.testing.assert_array_equal(grey_of(content), np.asarray(two_levels) * np.uint8(255))
 
 
 def test_a_file_and_its_bytes_are_the_same_picture(tmp_path: Path) -> None:
     path = tmp_path / "seven.png"
     path.write_bytes(encoded(SEVEN))
-    np.testing.assert_array_equal(decode(path), decode(path.read_bytes()))
+    np.testing.assert_array_equal(grey_of(path), grey_of(path.read_bytes()))
 
 
 def test_a_picture_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "seven.txt"
     path.write_bytes(encoded(SEVEN, "BMP"))
-    np.testing.assert_array_equal(decode(path), GREY)
+    np.testing.assert_array_equal(grey_of(path), GREY)
 
 
 def test_every_suffix_is_one_of_a_format_that_is_decoded() -> None:
@@ -193,7 +200,7 @@ def test_damage_anywhere_gives_a_picture_or_a_refusal_and_nothing_else(form: str
         changed = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
         for content in (changed, whole[:place]):
             with suppress(ImageError):
-                find_digits(decode(content))
+                find_candidates(decode(content))
 
 
 def test_exif_of_the_wrong_kind_is_refused() -> None:
@@ -207,108 +214,47 @@ def test_exif_of_the_wrong_kind_is_refused() -> None:
         decode(damaged)
 
 
-def only(grey: np.ndarray) -> room.Glyph:
-    """The one digit of a picture."""
-    (glyph,) = find_digits(grey)
-    return glyph
+def noisy(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
 
 
-def bounds(image: np.ndarray) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what has ink."""
-    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_large_picture_is_reduced_and_remembers_its_size(kind: str) -> None:
+    picture = decode(encoded(noisy(3000, 1500), kind))
+    assert picture.size == (3000, 1500)
+    assert picture.pixels.shape == (640, 1280, 3)
 
 
-@pytest.mark.parametrize("level", [0, 100, 255])
-@pytest.mark.parametrize("shape", [(1, 1), (28, 28), (200, 100)])
-def test_a_blank_page_has_no_digit(level: int, shape: tuple[int, int]) -> None:
-    assert find_digits(np.full(shape, level, np.uint8)) == []
+def test_the_size_is_that_of_the_picture_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = decode(encoded(noisy(1500, 3000), "JPEG", exif=exif))
+    assert picture.size == (3000, 1500)
+    assert picture.pixels.shape == (640, 1280, 3)
 
 
-def test_the_grain_of_paper_is_no_digit() -> None:
-    grain = np.random.default_rng(0).integers(240, 255, (100, 100), dtype=np.uint8)
-    assert find_digits(grain) == []
+@pytest.mark.parametrize("size", [(1, 1), (1, 100_000), (100_000, 1)])
+def test_pictures_of_one_pixel_or_one_line_are_decoded_and_hold_nothing(
+    size: tuple[int, int],
+) -> None:
+    picture = decode(encoded(Image.new("L", size, 200)))
+    assert max(picture.pixels.shape) <= room.MAX_SIDE
+    assert find_candidates(picture) == []
 
 
-def test_dark_on_light_and_light_on_dark_are_the_same_digit() -> None:
-    dark, light = only(GREY), only(255 - GREY)
-    np.testing.assert_allclose(dark.image, light.image, atol=1e-6)
-    assert dark.box == light.box
+@pytest.mark.timeout(120)
+def test_damaged_files_neither_crash_nor_hang() -> None:
+    result = fuzzer().run(400, first=1_000_000)
+    assert result["crashed"] == result["hung"] == 0
+    assert result["decoded"] > 40
 
 
-@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (90, 200), (200, 90), (120, 140)])
-def test_faint_and_strong_ink_are_the_same_digit(ink: int, paper: int) -> None:
-    grey = np.where(GREY == 30, ink, paper).astype(np.uint8)
-    np.testing.assert_allclose(only(grey).image, only(GREY).image, atol=1e-6)
-
-
-def test_a_digit_is_the_same_wherever_it_lies() -> None:
-    corner = only(np.asarray(drawing((300, 200), at=(270, 160))))
-    np.testing.assert_allclose(corner.image, only(GREY).image, atol=1e-6)
-
-
-def test_a_digit_is_nearly_the_same_at_any_size() -> None:
-    large = only(np.asarray(drawing((600, 500), at=(200, 80), scale=10)))
-    assert np.abs(large.image - only(GREY).image).mean() < 0.03
-
-
-def test_the_box_is_the_ink_in_pixels_of_the_picture() -> None:
-    page = np.full((50, 90), 255, np.uint8)
-    page[10:31, 40:47] = 0
-    assert only(page).box == (40, 10, 47, 31)
-
-
-RECTANGLES = [(1, 1), (5, 5), (20, 20), (40, 20), (20, 40), (200, 7), (7, 200), (1, 300), (33, 30)]
-
-
-@pytest.mark.parametrize(("height", "width"), RECTANGLES)
-def test_the_longest_side_becomes_20_and_the_aspect_is_kept(height: int, width: int) -> None:
-    page = np.full((400, 400), 255, np.uint8)
-    page[50 : 50 + height, 60 : 60 + width] = 0
-    left, top, right, bottom = bounds(only(page).image)
-    assert max(right - left, bottom - top) == BOX
-    for side, original in ((bottom - top, height), (right - left, width)):
-        assert side == max(1, round(original * BOX / max(height, width)))
-
-
-LOPSIDED = {
-    "seven": GREY,
-    "flag": np.asarray(Image.new("L", (60, 90), 255)).copy(),
-    "foot": np.asarray(Image.new("L", (60, 90), 255)).copy(),
-}
-LOPSIDED["flag"][5:80, 10:20] = LOPSIDED["flag"][5:20, 10:50] = 0
-LOPSIDED["foot"][5:80, 40:50] = LOPSIDED["foot"][65:80, 10:50] = 0
-
-
-@pytest.mark.parametrize("name", LOPSIDED)
-@pytest.mark.parametrize("axis", [0, 1])
-def test_the_centre_of_mass_lies_where_mnist_has_it(name: str, axis: int) -> None:
-    mass = only(LOPSIDED[name]).image.sum(axis=1 - axis, dtype=np.float64)
-    centre = mass @ (np.arange(SIZE) + 0.5) / mass.sum()
-    assert abs(centre - 14.5) <= 0.5 + 1e-6
-
-
-def test_a_digit_is_in_mnists_form() -> None:
-    image = only(GREY).image
-    assert (image.shape, image.dtype) == ((28, 28), np.float32)
-    assert image.min() == 0
-    assert 0.9 < image.max() <= 1
-
-
-def test_a_box_and_an_image_are_of_the_picture_upright() -> None:
-    upright = only(decode(turned(0, 1)))
-    for degrees, orientation in ((180, 3), (90, 6), (270, 8)):
-        glyph = only(decode(turned(degrees, orientation)))
-        assert glyph.box == upright.box
-        np.testing.assert_array_equal(glyph.image, upright.image)
-
-
-@pytest.mark.mnist
-def test_mnist_itself_goes_through_almost_unchanged(mnist_dir: Path) -> None:
-    images = idx.read(mnist_dir / "mnist" / "t10k-images-idx3-ubyte.gz")[:500]
-    found = np.stack([only(decode(encoded(Image.fromarray(image)))).image for image in images])
-    levels = np.rint(found * 255)
-    # what differs: faint edge pixels that are cut off, ink whose darkest is not 255
-    assert (levels == images).all(axis=(1, 2)).mean() >= 0.65
-    assert (levels == images).mean() >= 0.97
-    assert np.abs(found - images / 255).mean() <= 0.001
+def fuzzer() -> Any:
+    """The program that does the same with 100,000 files."""
+    path = Path(__file__).parent.parent / "fuzz" / "pictures.py"
+    spec = importlib.util.spec_from_file_location("fuzz_pictures", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

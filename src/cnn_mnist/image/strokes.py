@@ -1,0 +1,158 @@
+"""From the strength of ink to strokes: connected pieces, without grain, rulings, frames, specks."""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from cnn_mnist.image.ink import Field
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Boxes: TypeAlias = npt.NDArray[np.int64]
+"""`(N, 4)`: left, top, right, bottom in pixels; right and bottom are outside."""
+
+Levels: TypeAlias = npt.NDArray[np.float64]
+
+_MIN_CONTRAST: Final = 9.0  # grey levels: below it there is only paper
+_GRAINS: Final = 5.0  # standard deviations of the paper's grain that ink exceeds
+_LARGE: Final = 200  # pixels of a side: a picture that may show more than a digit
+_EDGE: Final = 0.45  # of a piece's own strength: where its edge lies
+_FAINT: Final = 0.3  # of the typical strength: fainter pieces are stains and show-through
+_SPECK: Final = 0.22  # of the typical height: smaller pieces are specks
+_SIDE: Final = 0.9  # of a side of the picture: no digit runs along it for so long
+_PERIMETER: Final = 0.25  # nor along so much of its perimeter
+_RULED: Final = 0.8  # of its length: a ruling may have gaps
+_MAX_PIECES: Final = 256  # the largest stay: more than a page of digits is a texture
+_TOUCHING: Final = np.ones((3, 3), np.bool_)  # strokes that meet at a corner are one
+
+
+@dataclass(frozen=True, eq=False)
+class Strokes:
+    """Connected pieces of ink."""
+
+    strength: Field
+    """`(height, width)`: see `ink.find_ink`; smoothed where the paper has a grain."""
+    labels: npt.NDArray[np.int32]
+    """`(height, width)`: the number of each pixel's piece; 0 on paper and dirt."""
+    boxes: Boxes
+    """Of pieces 1, 2, ..., in the rows 0, 1, ..."""
+    levels: Levels
+    """`(N,)`: the strength of each piece's full ink."""
+
+
+def find_strokes(strength: Field) -> Strokes:
+    """Separate the strokes from all else.
+
+    Args:
+        strength: see `ink.find_ink`.
+    """
+    grain = _grain(strength)
+    if grain > 1 and min(strength.shape) > _LARGE:
+        # strokes of several pixels lose nothing to it
+        strength = ndimage.gaussian_filter(strength, 1.0, mode="nearest", truncate=2)
+        grain = _grain(strength)
+    written = strength > max(_GRAINS * grain, _MIN_CONTRAST)
+    written &= ~_rulings(written)
+    labels, levels = _pieces(strength, written)
+    # each piece is cut out at a share of its own strength, for pens differ within a picture
+    written &= strength > _EDGE * levels[labels]
+    labels, levels = _pieces(strength, written)
+    boxes = _boxes(labels)
+    kept = _likely(labels, boxes, levels[1:])
+    numbers = np.zeros(len(levels), np.int32)
+    numbers[kept + 1] = np.arange(1, len(kept) + 1)
+    return Strokes(strength, numbers[labels], boxes[kept], levels[kept + 1])
+
+
+def _grain(strength: Field) -> float:
+    """Standard deviation of bare paper, from the median, which ink does not move."""
+    return 1.4826 * float(np.median(np.abs(strength)))
+
+
+def _pieces(strength: Field, written: Mask) -> tuple[npt.NDArray[np.int32], Levels]:
+    """Numbers of the connected pieces, and the strength of each one's ink (0 for paper)."""
+    labels, count = ndimage.label(written, _TOUCHING)
+    numbers, ink = labels[written], strength[written]
+    # the mean, weighted by itself: pale edges hardly count
+    sums = np.bincount(numbers, ink, count + 1)
+    return labels, np.bincount(numbers, ink * ink, count + 1) / np.maximum(sums, 1e-9)
+
+
+def _boxes(labels: npt.NDArray[np.int32]) -> Boxes:
+    found = ndimage.find_objects(labels)
+    return np.array([(x.start, y.start, x.stop, y.stop) for y, x in found], dtype=np.int64).reshape(
+        -1, 4
+    )
+
+
+def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.NDArray[np.int64]:
+    """Which pieces may be digits or parts of one, as rows of `boxes`."""
+    areas = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)[1:]
+    masses = areas * levels
+    large = min(labels.shape) > _LARGE  # in a small crop a digit itself runs along the border
+    kept = np.flatnonzero(~(_frames(labels, len(boxes)) & large))
+    if len(kept) == 0:
+        return kept
+    # what has most ink tells what is typical: squared, a thousand specks weigh less than a digit
+    sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    typical_size = _weighted_median(sizes[kept], masses[kept] ** 2)
+    typical_level = _weighted_median(levels[kept], masses[kept] ** 2)
+    kept = kept[(sizes[kept] >= _SPECK * typical_size) & (levels[kept] >= _FAINT * typical_level)]
+    return np.sort(kept[np.argsort(-masses[kept], kind="stable")][:_MAX_PIECES])
+
+
+def _frames(labels: npt.NDArray[np.int32], count: int) -> Mask:
+    """Which pieces run along the border: the table beside the paper, the edge of a screenshot."""
+    borders = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    along = np.stack([np.bincount(border, minlength=count + 1) for border in borders])
+    lengths = np.array([[len(border)] for border in borders])
+    far = (along > _SIDE * lengths).any(axis=0)
+    frames: Mask = (far | (along.sum(axis=0) > _PERIMETER * lengths.sum()))[1:]
+    return frames
+
+
+def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    mass = weights[order].cumsum()
+    return float(values[order][np.searchsorted(mass, mass[-1] / 2)])
+
+
+def _rulings(written: Mask) -> Mask:
+    """The lines of ruled and squared paper."""
+    rulings: Mask = _horizontal_rulings(written) | _horizontal_rulings(written.T).T
+    return rulings
+
+
+def _horizontal_rulings(written: Mask) -> Mask:
+    """Thin lines that run from border to border, nearly level.
+
+    Level runs of thin ink that follow each other are linked; a chain that covers the width of the
+    picture is a ruling.
+    """
+    height, width = written.shape
+    run, thick = max(9, width // 40), max(4, height // 100)
+    level = _opened(written, run, axis=1)
+    if min(height, width) <= _LARGE or level.any(axis=0).mean() < _RULED:
+        return np.zeros_like(written)
+    thin = written & ~_opened(written, thick, axis=0)
+    level &= thin
+    chains, count = ndimage.label(ndimage.maximum_filter(level, (3, 2 * run)), _TOUCHING)
+    rows, columns = np.nonzero(level)
+    covered = np.zeros((count + 1, width), np.bool_)
+    covered[chains[rows, columns], columns] = True
+    near = max(2, width // 50)
+    from_border_to_border = covered[:, :near].any(axis=1) & covered[:, -near:].any(axis=1)
+    ruled = from_border_to_border & (covered.mean(axis=1) >= _RULED)
+    ruling: Mask = thin & ruled[chains]
+    return ruling
+
+
+def _opened(mask: Mask, length: int, axis: int) -> Mask:
+    """The runs along an axis that have at least this length."""
+    eroded = ndimage.minimum_filter1d(mask.view(np.uint8), length, axis=axis)
+    # of an even length the second filter leans to the other side
+    origin = -1 if length % 2 == 0 else 0
+    opened = ndimage.maximum_filter1d(eroded, length, axis=axis, origin=origin)
+    return np.asarray(opened, np.bool_)
