@@ -36,7 +36,7 @@ def figures_row(result: dict) -> str:  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-@pytest.mark.parametrize("name", ["tutorial", "standard", "softmax", "fast"])
+@pytest.mark.parametrize("name", ["tutorial", "standard", "softmax", "fast", "accurate", "best"])
 def test_every_figure_is_that_of_its_results_file(readme: Path, name: str) -> None:
     result = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     assert figures_row(result) in readme.read_text("utf-8")

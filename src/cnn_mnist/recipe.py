@@ -188,11 +188,10 @@ RECIPES: Final[dict[str, Recipe]] = {
             name="best",
             network="deep",
             learning_rate=0.006,
-            label_smoothing=0.1,
             augmentation="elastic",
             precision="bfloat16",
-            steps=9_000,
-            checkpoint_every=1000,
+            steps=18_000,
+            checkpoint_every=2000,
         ),
     )
 }

@@ -81,7 +81,9 @@ class Trainer:
             torch.manual_seed(_seed(self.seed, self.step, "dropout"))
         low = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            logits = self.model(images).float()
+            logits = self.model(images)
+        if low:
+            logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
