@@ -5,14 +5,16 @@ it is scored on (see pictures.py): other fonts, other shapes, other ways to scri
 are written like a digit (O, l, S, Z, b, q ...) are in neither: without its neighbours nobody can
 tell.
 
-Needs Hershey-Fonts (`pip install Hershey-Fonts`) for FITTING, and the DejaVu fonts that most
-systems have for MEASURING.
+FITTING needs two collections of fonts (`pip install Hershey-Fonts matplotlib`), MEASURING the
+DejaVu fonts that most systems have.
 """
 
 import math
 import string
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,7 +31,11 @@ SIDE = 160
 LETTERS = [letter for letter in string.ascii_letters if letter not in "OoQDIliSsZzBbGgqjJyL"]
 """Without those that are written like 0, 1, 2, 4, 5, 6, 8 or 9."""
 HAND = ["futural", "rowmans", "scripts", "scriptc", "cursive", "futuram", "timesr", "gothitt"]
-FOREIGN = ["greek"]
+BOOK = [
+    *("STIXGeneral.ttf", "STIXGeneralBol.ttf", "STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf"),
+    *("cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf"),
+]
+FOREIGN_LETTERS = list("αβγδεηθκλμνξπρςτυφχψωΓΔΛΞΠΣΦΨΩЖЙЛМФЦШЩЫЮЯжкмфцшщыюя")
 PRINT = [
     *("DejaVuSans.ttf", "DejaVuSerif.ttf", "DejaVuSans-ExtraLight.ttf"),
     *("DejaVuSansCondensed-Oblique.ttf", "DejaVuSerif-BoldItalic.ttf"),
@@ -100,7 +106,7 @@ def hand_letter(generator: Generator) -> Drawing:
 
 def foreign_letter(generator: Generator) -> Drawing:
     """A Greek letter of a single-stroke font."""
-    return _in_strokes(FOREIGN, list("ADEFGHJKLPQRUWXYadefhkmpruwx"), generator)
+    return _in_strokes(["greek"], list("ADEFGHJKLPQRUWXYadefhkmpruwx"), generator)
 
 
 def _in_strokes(fonts: list[str], letters: list[str], generator: Generator) -> Drawing:
@@ -113,10 +119,12 @@ def _in_strokes(fonts: list[str], letters: list[str], generator: Generator) -> D
 
 
 def outline_letter(generator: Generator) -> Drawing:
-    """A letter of Pillow's own font, stretched and turned, with a thinner or thicker stroke."""
-    font = ImageFont.load_default(int(generator.integers(70, 120)))
+    """A letter of an outline font, stretched and turned, with a thinner or thicker stroke."""
+    name, size = str(generator.choice(BOOK)), int(generator.integers(70, 120))
+    font = ImageFont.truetype(matplotlib_font(name), size)
+    alphabet = FOREIGN_LETTERS if name.startswith("STIX") and generator.random() < 0.5 else LETTERS
     image = Image.new("L", (SIDE, SIDE), 255)
-    letter, weight = str(generator.choice(LETTERS)), int(generator.integers(0, 5))
+    letter, weight = str(generator.choice(alphabet)), int(generator.choice([0, 0, 0, 2, 4]))
     middle = SIDE / 2, SIDE / 2
     ImageDraw.Draw(image).text(middle, letter, 0, font, "mm", stroke_width=weight)
     width = int(SIDE * generator.uniform(0.7, 1))
@@ -124,16 +132,61 @@ def outline_letter(generator: Generator) -> Drawing:
     return np.asarray(turned.resize((width, SIDE)))
 
 
-def clutter(generator: Generator) -> Drawing:
-    """Two simple shapes over each other, and a curve now and then."""
-    lines = [
-        line * generator.uniform(0.4, 1) + generator.uniform(0, 0.4, 2)
-        for shape in generator.choice(list(POLYGONS), 2)
-        for line in _lines(POLYGONS[str(shape)])
-    ]
+@cache
+def matplotlib_font(name: str) -> str:
+    """The file of a font that Matplotlib brings."""
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the fonts of Matplotlib are needed: pip install matplotlib")
+    return str(Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / name)
+
+
+def composition(generator: Generator) -> Drawing:
+    """Several lines, arcs, rings and corners anywhere; half of the time inside a larger shape."""
+    lines = [primitive(generator) for _ in range(generator.integers(2, 7))]
+    placed = [line * generator.uniform(0.15, 0.9) for line in lines]
+    placed = [line + generator.uniform(0, 1, 2) * (1 - np.ptp(line, axis=0)) for line in placed]
     if generator.random() < 0.5:
-        lines.append(smooth_curve(generator, 3))
-    return pen(lines, generator)
+        placed = [0.2 + 0.6 * line for line in placed]
+        placed.append(
+            ring(generator) if generator.random() < 0.6 else corners(generator, closed=True)
+        )
+    return pen(placed, generator, wobble=0.04)
+
+
+def primitive(generator: Generator) -> Points:
+    """A line, an arc, a ring, a few corners or a curve, in [0, 1]^2."""
+    kind = generator.integers(5)
+    if kind == 0:
+        return generator.uniform(0, 1, (2, 2))
+    if kind == 1:
+        return ring(generator)[: int(generator.integers(10, 30))]
+    if kind == 2:
+        return ring(generator)
+    if kind == 3:
+        return corners(generator, closed=generator.random() < 0.4)
+    return smooth_curve(generator, 2)
+
+
+def ring(generator: Generator) -> Points:
+    """An ellipse that begins anywhere."""
+    angle = generator.uniform(0, 2 * math.pi) + np.linspace(0, 2 * math.pi, 40)
+    radii = generator.uniform(0.25, 0.5, 2)
+    return 0.5 + radii * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def corners(generator: Generator, *, closed: bool) -> Points:
+    """Three to six random corners."""
+    places = generator.uniform(0, 1, (int(generator.integers(3, 7)), 2))
+    return np.concatenate([places, places[:1]]) if closed else places
+
+
+def open_arc(generator: Generator) -> Drawing:
+    """A third to three quarters of a ring, open to any side but the right and the left."""
+    angle = generator.choice([0.5, 1.5]) * math.pi + generator.normal(0, 0.5)
+    half = generator.uniform(0.33, 0.75) * math.pi
+    turns = np.linspace(angle - half, angle + half, 30)
+    return pen([0.5 + 0.5 * np.stack([np.cos(turns), np.sin(turns)], axis=1)], generator)
 
 
 def scribble(generator: Generator) -> Drawing:
@@ -178,7 +231,8 @@ FITTING: dict[str, Callable[[Generator], Drawing]] = {
     "hand letter": hand_letter,
     "foreign letter": foreign_letter,
     "outline letter": outline_letter,
-    "clutter": clutter,
+    "composition": composition,
+    "open arc": open_arc,
     "scribble": scribble,
     "polygon": polygon,
     "blot": blot,
@@ -199,7 +253,7 @@ def greek_letter(generator: Generator) -> Drawing:
     """A Greek or Cyrillic letter that is like no digit."""
     font = ImageFont.truetype(str(generator.choice(PRINT[:3])), int(generator.integers(70, 130)))
     image = Image.new("L", (SIDE, SIDE), 255)
-    letter = str(generator.choice(list("αβγδεηθκλμνξπρςτυφχψωΓΔΛΞΠΣΦΨΩЖЙЛМФЦШЩЫЮЯжкмфцшщыюя")))
+    letter = str(generator.choice(FOREIGN_LETTERS))
     ImageDraw.Draw(image).text((SIDE / 2, SIDE / 2), letter, 0, font, anchor="mm")
     return np.asarray(image)
 

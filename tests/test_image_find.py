@@ -72,10 +72,11 @@ def test_the_grain_of_paper_is_no_digit() -> None:
     assert rows(np.random.default_rng(0).integers(240, 255, (100, 100), dtype=np.uint8)) == []
 
 
-def test_a_shadow_on_paper_is_no_digit() -> None:
+@pytest.mark.parametrize("grain", [0, 3])
+def test_a_shadow_on_paper_is_no_digit(grain: float) -> None:
     x, y = np.meshgrid(np.linspace(0, 1, 300), np.linspace(0, 1, 200))
-    grain = np.random.default_rng(0).normal(0, 3, x.shape)
-    assert rows(230 - 40 * x * y + grain) == []
+    noise = np.random.default_rng(0).normal(0, grain, x.shape)
+    assert rows(230 - 120 * x * y + noise) == []
 
 
 def test_dark_on_light_and_light_on_dark_are_the_same_digit() -> None:

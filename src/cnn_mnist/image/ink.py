@@ -74,18 +74,29 @@ def _lean(differences: Field) -> tuple[float, Field]:
 def _paper(levels: Field, window: float) -> Field:
     """The paper's level under all of a coarse picture, whose ink is high."""
     paper = _windowed(levels, _PAPER, window)
+    trend = _trend(levels, levels - paper < _half(levels - paper))
+    flat = levels - trend
+    paper = _windowed(flat, _PAPER, window)
     for reach in (window / 4, window / 8):
-        above = levels - paper
+        above = flat - paper
         bare = (ndimage.maximum_filter(above, 3) < _half(above)).astype(np.float32)
         sigma = reach * max(levels.shape)
         weight, total = (
             ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3)
-            for values in (bare, bare * levels)
+            for values in (bare, bare * flat)
         )
         # far from any bare paper the first estimate stays
         trust = weight / (weight + 0.02)
         paper = trust * total / np.maximum(weight, 1e-6) + (1 - trust) * paper
-    return paper
+    return trend + paper
+
+
+def _trend(levels: Field, bare: npt.NDArray[np.bool_]) -> Field:
+    """The quadratic surface nearest to the bare paper: even light from one side."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in levels.shape), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
+    fit = np.linalg.lstsq(terms[bare], levels[bare], rcond=None)[0]
+    return np.asarray(terms @ fit, np.float32)
 
 
 def _half(strength: Field) -> float:

@@ -23,7 +23,9 @@ _FAINT: Final = 0.3  # of the typical strength: fainter pieces are stains and sh
 _SPECK: Final = 0.22  # of the typical height: smaller pieces are specks
 _SIDE: Final = 0.9  # of a side of the picture: no digit runs along it for so long
 _PERIMETER: Final = 0.25  # nor along so much of its perimeter
-_RULED: Final = 0.8  # of its length: a ruling may have gaps
+_STRIP: Final = 0.7  # a piece that keeps to the border for so much of its length,
+_THIN: Final = 4  # and is so many times as long as deep, is the edge of something
+_RULED: Final = 0.6  # of its length: strokes upon a ruling interrupt it
 _MAX_PIECES: Final = 256  # the largest stay: more than a page of digits is a texture
 _TOUCHING: Final = np.ones((3, 3), np.bool_)  # strokes that meet at a corner are one
 
@@ -92,7 +94,7 @@ def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.
     areas = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)[1:]
     masses = areas * levels
     large = min(labels.shape) > _LARGE  # in a small crop a digit itself runs along the border
-    kept = np.flatnonzero(~(_frames(labels, len(boxes)) & large))
+    kept = np.flatnonzero(~(_frames(labels, boxes) & large))
     if len(kept) == 0:
         return kept
     # what has most ink tells what is typical: squared, a thousand specks weigh less than a digit
@@ -103,14 +105,16 @@ def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.
     return np.sort(kept[np.argsort(-masses[kept], kind="stable")][:_MAX_PIECES])
 
 
-def _frames(labels: npt.NDArray[np.int32], count: int) -> Mask:
+def _frames(labels: npt.NDArray[np.int32], boxes: Boxes) -> Mask:
     """Which pieces run along the border: the table beside the paper, the edge of a screenshot."""
-    borders = labels[0], labels[-1], labels[:, 0], labels[:, -1]
-    along = np.stack([np.bincount(border, minlength=count + 1) for border in borders])
-    lengths = np.array([[len(border)] for border in borders])
-    far = (along > _SIDE * lengths).any(axis=0)
-    frames: Mask = (far | (along.sum(axis=0) > _PERIMETER * lengths.sum()))[1:]
-    return frames
+    borders = labels[:, 0], labels[0], labels[:, -1], labels[-1]
+    along = np.stack([np.bincount(border, minlength=len(boxes) + 1)[1:] for border in borders])
+    sides = np.array([[len(border)] for border in borders])
+    widths, heights = (boxes[:, 2:] - boxes[:, :2]).T
+    lengths, depths = np.stack([heights, widths] * 2), np.stack([widths, heights] * 2)
+    strips = (along > _STRIP * lengths) & (lengths > _THIN * depths)
+    frames = ((along > _SIDE * sides) | strips).any(axis=0)
+    return np.asarray(frames | (along.sum(axis=0) > _PERIMETER * sides.sum()))
 
 
 def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[np.float64]) -> float:
@@ -128,8 +132,8 @@ def _rulings(written: Mask) -> Mask:
 def _horizontal_rulings(written: Mask) -> Mask:
     """Thin lines that run from border to border, nearly level.
 
-    Level runs of thin ink that follow each other are linked; a chain that covers the width of the
-    picture is a ruling.
+    Level runs of thin ink that follow each other, though a stroke of up to a quarter of the width
+    lies between, are linked; a chain from border to border is a ruling.
     """
     height, width = written.shape
     run, thick = max(9, width // 40), max(4, height // 100)
@@ -138,7 +142,7 @@ def _horizontal_rulings(written: Mask) -> Mask:
         return np.zeros_like(written)
     thin = written & ~_opened(written, thick, axis=0)
     level &= thin
-    chains, count = ndimage.label(ndimage.maximum_filter(level, (3, 2 * run)), _TOUCHING)
+    chains, count = ndimage.label(ndimage.maximum_filter(level, (3, width // 4)), _TOUCHING)
     rows, columns = np.nonzero(level)
     covered = np.zeros((count + 1, width), np.bool_)
     covered[chains[rows, columns], columns] = True
