@@ -35,7 +35,7 @@ BOOK = [
     *("STIXGeneral.ttf", "STIXGeneralBol.ttf", "STIXGeneralItalic.ttf", "STIXGeneralBolIta.ttf"),
     *("cmr10.ttf", "cmss10.ttf", "cmtt10.ttf", "cmb10.ttf"),
 ]
-FOREIGN_LETTERS = list("αβγδεηθκλμνξπρςτυφχψωΓΔΛΞΠΣΦΨΩЖЙЛМФЦШЩЫЮЯжкмфцшщыюя")
+FOREIGN_LETTERS = list("αβγηκλμνπρτυφχψωΓΔΛΞΠΣΦΨΩЖЙЛМФЦШЩЯжкмфцшщя")
 PRINT = [
     *("DejaVuSans.ttf", "DejaVuSerif.ttf", "DejaVuSans-ExtraLight.ttf"),
     *("DejaVuSansCondensed-Oblique.ttf", "DejaVuSerif-BoldItalic.ttf"),
@@ -283,7 +283,6 @@ OBJECTS = {
     "heart": "50,100 0,35 12,5 40,5 50,30 60,5 88,5 100,35 50,100",
     "man": ("50,0 60,10 50,20 40,10 50,0 / 50,20 50,65 25,100 / 50,65 75,100 / 20,35 80,35"),
     "tree": "50,100 50,50 / 50,0 90,60 10,60 50,0 / 50,25 100,80 0,80 50,25",
-    "hexagon": "25,0 75,0 100,50 75,100 25,100 0,50 25,0",
     "window": "0,0 100,0 100,100 0,100 0,0 / 50,0 50,100 / 0,50 100,50",
     "asterisk": "50,0 50,100 / 7,25 93,75 / 93,25 7,75",
     "cup": "0,0 15,100 65,100 80,0 0,0 / 75,25 100,40 70,70",

@@ -30,7 +30,7 @@ JUDGE: Final = Path(__file__).parent / "pretrained" / "judge.onnx"
 
 NO_DIGIT: Final = "its form is no digit's"
 
-_CUT: Final = 0.5  # price, in nats, of each side that is cut off from other ink
+_CUT: Final = 1.3  # price, in nats, of each side that is cut off from other ink
 _JOINT: Final = 0.7  # price, in nats, of each piece beyond the first
 _REFUSAL: Final = 3.0  # price, in nats, of leaving a piece unexplained
 _SMALL: Final = 0.5  # of the median height of the digits: what is refused and smaller is dirt
