@@ -19,7 +19,7 @@ Field = npt.NDArray[np.float32]
 
 _COARSE: Final = 192  # longest side, in pixels, at which paper is estimated
 _SCALES: Final = (0.02, 0.06)  # of the longest side: about the width of a thin and a thick stroke
-_WINDOW: Final = 0.5  # of the longest side: wide enough for the thickest stroke
+_WINDOW: Final = 0.65  # of the longest side: wide enough for the thickest stroke
 _LEAN_ENOUGH: Final = 0.93  # of the greatest lean: then a finer scale shows all of the ink
 _LEAST: Final = 3.0  # grey levels: what differs by less is paper
 _PAPER: Final = 0.3  # quantile: in no window does ink cover more than 70 %
