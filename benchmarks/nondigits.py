@@ -101,15 +101,16 @@ def _hershey(name: str) -> Any:
 
 def hand_letter(generator: Generator) -> Drawing:
     """A Latin letter of a single-stroke font."""
-    return _in_strokes(HAND, LETTERS, generator)
+    return in_strokes(HAND, LETTERS, generator)
 
 
 def foreign_letter(generator: Generator) -> Drawing:
     """A Greek letter of a single-stroke font."""
-    return _in_strokes(["greek"], list("ADEFGHJKLPQRUWXYadefhkmpruwx"), generator)
+    return in_strokes(["greek"], list("ADEFGHJKLPQRUWXYadefhkmpruwx"), generator)
 
 
-def _in_strokes(fonts: list[str], letters: list[str], generator: Generator) -> Drawing:
+def in_strokes(fonts: list[str], letters: list[str], generator: Generator) -> Drawing:
+    """One of some characters in one of some single-stroke fonts."""
     font = _hershey(str(generator.choice(fonts)))
     strokes = list(font.strokes_for_text(str(generator.choice(letters))))
     strokes = [np.array(stroke, np.float64) for stroke in strokes if len(stroke) > 1]

@@ -19,6 +19,7 @@ FLOORS = {
     "files": 0,
     "machine": 0,
     "calibration": 1,
+    "drawing": 1,
     "recipe": 1,
     "data": 2,
     "image": 2,

@@ -36,22 +36,25 @@ PLAIN = [
 ]
 """The networks that have a counterpart in TensorFlow; the tutorial's is one of them."""
 
+TUTORIALS = {
+    "conv2d/kernel": (5, 5, 1, 32),
+    "conv2d/bias": (32,),
+    "conv2d_1/kernel": (5, 5, 32, 64),
+    "conv2d_1/bias": (64,),
+    "dense/kernel": (3136, 1024),
+    "dense/bias": (1024,),
+    "dense_1/kernel": (1024, 10),
+    "dense_1/bias": (10,),
+}
+"""Names and shapes of the variables in the tutorial's checkpoint."""
+
 
 # --- names, shapes and order of the weights
 
 
 def test_the_tutorials_network_has_the_tutorials_variables() -> None:
     model = build(named("tutorial"), classes=10)
-    assert {variable.name: variable.shape for variable in variables(model)} == {
-        "conv2d/kernel": (5, 5, 1, 32),
-        "conv2d/bias": (32,),
-        "conv2d_1/kernel": (5, 5, 32, 64),
-        "conv2d_1/bias": (64,),
-        "dense/kernel": (3136, 1024),
-        "dense/bias": (1024,),
-        "dense_1/kernel": (1024, 10),
-        "dense_1/bias": (10,),
-    }
+    assert {variable.name: variable.shape for variable in variables(model)} == TUTORIALS
 
 
 def forward(model: nn.Sequential, values: Array) -> Array:

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from test_cli import refusal, result_of
 from test_export import lived_in
-from test_tensorflow import PLAIN
+from test_tensorflow import PLAIN, TUTORIALS
 from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_split, trained
 
@@ -168,17 +168,9 @@ def write(folder: Path, values: dict[str, Any]) -> Path:
 
 def tutorials(**changes: Any) -> dict[str, Any]:
     """Tensors of the tutorial's names and shapes; those in `changes` replaced, or left out."""
-    zeros = {
-        "conv2d/kernel": (5, 5, 1, 32),
-        "conv2d/bias": (32,),
-        "conv2d_1/kernel": (5, 5, 32, 64),
-        "conv2d_1/bias": (64,),
-        "dense/kernel": (3136, 1024),
-        "dense/bias": (1024,),
-        "dense_1/kernel": (1024, 10),
-        "dense_1/bias": (10,),
+    values: dict[str, Any] = {
+        name: np.zeros(shape, np.float32) for name, shape in TUTORIALS.items()
     }
-    values: dict[str, Any] = {name: np.zeros(shape, np.float32) for name, shape in zeros.items()}
     values = {**values, "global_step": np.int64(1), **changes}
     return {name: value for name, value in values.items() if value is not None}
 

@@ -1,14 +1,12 @@
 """A reading drawn: the picture with its boxes, each digit as the network saw it, and how surely."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cnn_mnist.errors import ExportError
-from cnn_mnist.files import replace
+from cnn_mnist.drawing import write_png
 from cnn_mnist.image import SIZE, Picture
 from cnn_mnist.reading import Digit, Reading
 
@@ -40,12 +38,7 @@ def draw_reading(reading: Reading, picture: Picture, path: Path) -> None:
     for number, digit in enumerate(reading.digits):
         left, top = number % _COLUMNS * _TILE[0], number // _COLUMNS * _TILE[1]
         sheet.paste(_tile(digit), (left, top + page.height + 2 * _MARGIN))
-    content = BytesIO()
-    sheet.save(content, "PNG")
-    try:
-        replace(path, content.getvalue())
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
+    write_png(sheet, path)
 
 
 def _page(reading: Reading, picture: Picture) -> Image.Image:

@@ -1,7 +1,6 @@
 """The images that a network gets most wrong, drawn on one sheet (Pillow and NumPy)."""
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from cnn_mnist.data.dataset import Split
-from cnn_mnist.errors import ExportError
-from cnn_mnist.files import replace
+from cnn_mnist.drawing import write_png
 
 _COLUMNS: Final = 8
 _SIDE: Final = 112  # pixels of an image: four for each of MNIST's
@@ -88,9 +86,4 @@ def draw_mistakes(mistakes: list[Mistake], split: Split, path: Path) -> None:
         read = f"{mistake.label} read as {mistake.prediction}"
         draw.text((x, y + _SIDE + 2), read, _INK, font)
         draw.text((x, y + _SIDE + 20), f"{mistake.probability:.0%}  #{mistake.index}", _FAINT, font)
-    content = BytesIO()
-    sheet.save(content, "PNG")
-    try:
-        replace(path, content.getvalue())
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
+    write_png(sheet, path)

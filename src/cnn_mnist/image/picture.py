@@ -20,7 +20,7 @@ MAX_PIXELS: Final = 100_000_000
 MAX_SIDE: Final = 1280
 """The longest side, in pixels, at which a picture is worked on; a page of digits is legible."""
 
-_DEEP: Final = ("I", "F")  # 32 bits a pixel: no agreed white
+_DEEP: Final = ("I", "F")  # 32 bits a pixel: there is no agreed white, so they are stretched
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +80,13 @@ def _decode(image: Image.Image) -> Picture:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _DEEP or image.mode.startswith("I;16"):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        # 16 bits are brought to 8; other ranges have no agreed white and are stretched
-        low, high = (0.0, 65535.0) if "I;16" in image.mode else (values.min(), values.max())
+    """Eight bits of three colours, transparency on white."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in _DEEP:
+        image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+        values = np.nan_to_num(np.asarray(image, np.float64))
+        low, high = values.min(), values.max()
         image = Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
