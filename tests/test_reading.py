@@ -118,6 +118,13 @@ def test_dirt_much_smaller_than_the_digits_is_not_mentioned(reads: Any) -> None:
     assert len(reads([candidate(3, 0, 1), dirt]).digits) == 1
 
 
+def test_a_fragment_much_shorter_than_its_neighbour_is_no_digit_of_the_row(reads: Any) -> None:
+    short = (0, 0, 5, 7)
+    parts = [candidate(1, 0, 1, box=short), candidate(7, 0, 2, pieces=2), candidate(7, 1, 2)]
+    assert reads(parts).text == "7"
+    assert reads([candidate(1, 0, 1, box=(0, 0, 5, 8)), candidate(7, 1, 2)]).text == "17"
+
+
 def test_two_opinions_are_pooled(monkeypatch: pytest.MonkeyPatch) -> None:
     sure, unsure = np.array([[0.9, 0.1]], np.float32), np.array([[0.5, 0.5]], np.float32)
     np.testing.assert_allclose(room._pooled(sure, unsure), [[0.75, 0.25]], atol=1e-6)

@@ -34,6 +34,7 @@ _CUT: Final = 1.3  # price, in nats, of each side that is cut off from other ink
 _JOINT: Final = 0.7  # price, in nats, of each piece beyond the first
 _REFUSAL: Final = 3.0  # price, in nats, of leaving a piece unexplained
 _SMALL: Final = 0.5  # of the median height of the digits: what is refused and smaller is dirt
+_SHORT: Final = 0.4  # of the tallest digit's height: what is shorter is no digit of the same row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,8 @@ def _read_row(candidates: list[Candidate], reader: Model, judge: Model) -> list[
     probabilities = _pooled(reader.predict(images)[1], judged[:, :-1])
     scores = forms * probabilities.max(axis=1)
     accepted = forms >= threshold(judge)
+    heights = np.array([candidate.box[3] - candidate.box[1] for candidate in candidates])
+    accepted &= heights >= _SHORT * heights.max(where=accepted, initial=0)
     prices = [
         -math.log(score) + _CUT * candidate.cuts + _JOINT * (candidate.pieces - 1)
         if fine
