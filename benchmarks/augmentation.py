@@ -10,8 +10,9 @@ that all of its steps would take alone on this machine.
 
 import json
 import statistics
-import time
 from typing import Any
+
+from timing import in_turn
 
 from cnn_mnist import Dataset, load
 from cnn_mnist.machine import machine, versions
@@ -28,14 +29,9 @@ def cost(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         key: Trainer(each, dataset.train, dataset.classes, seed=0, device="cpu")
         for key, each in recipes.items()
     }
-    times: dict[str, list[float]] = {key: [] for key in trainers}
-    for round_number in range(WARM_UP + ROUNDS):
-        for key, trainer in trainers.items():
-            began = time.perf_counter()
-            trainer.advance()
-            if round_number >= WARM_UP:
-                times[key].append((time.perf_counter() - began) * 1000)
-    medians = {key: statistics.median(values) for key, values in times.items()}
+    steps = {key: trainer.advance for key, trainer in trainers.items()}
+    times = in_turn(steps, rounds=ROUNDS, warm_up=WARM_UP)
+    medians = {key: 1000 * statistics.median(values) for key, values in times.items()}
     return {
         **medians,
         "share": 1 - medians["without_ms"] / medians["with_ms"],

@@ -8,10 +8,11 @@ line of standard output is one JSON object with the median, minimum and maximum 
 """
 
 import json
-import statistics
 import subprocess
 import sys
-import time
+from functools import partial
+
+from timing import in_turn, summary
 
 from cnn_mnist.machine import machine, versions
 
@@ -27,25 +28,16 @@ COMMANDS = {
 }
 
 
-def seconds(command: list[str]) -> float:
-    """Wall time of one process."""
-    began = time.perf_counter()
+def run(command: list[str]) -> None:
+    """One process."""
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began
 
 
 def main() -> None:
     """Measure and print."""
-    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for round_number in range(RUNS + 1):
-        for name, command in COMMANDS.items():
-            taken = seconds(command)
-            if round_number:
-                times[name].append(taken)
-    result = {
-        name: {"median_s": statistics.median(values), "min_s": min(values), "max_s": max(values)}
-        for name, values in times.items()
-    }
+    processes = {name: partial(run, command) for name, command in COMMANDS.items()}
+    times = in_turn(processes, rounds=RUNS)
+    result = {name: summary(values) for name, values in times.items()}
     print(json.dumps({"runs": RUNS, **result, "versions": versions(), "machine": machine()}))
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from cnn_mnist import checkpoint
 from cnn_mnist.cli import cli
-from cnn_mnist.data import digits
+from cnn_mnist.data import digits, idx
 
 
 def invoke(*args: object, stdin: bytes | None = None) -> Result:
@@ -231,6 +231,27 @@ def test_predict_reports_a_bad_file_reads_the_others_and_exits_3(
     answer = json.loads(result.stdout.splitlines()[-1])
     assert [image["text"] for image in answer["images"]] == ["7"]
     assert [error["file"] for error in answer["errors"]] == [str(bad)]
+
+
+def test_predict_gives_what_it_read_of_a_truncated_array(
+    trained: tuple[Path, Any], tmp_path: Path
+) -> None:
+    arrays = tmp_path / "images.idx"
+    idx.write(arrays, np.tile(digits.load().test.images[:1], (300, 1, 1)))
+    arrays.write_bytes(arrays.read_bytes()[:-1])
+    result = invoke("predict", "--model", trained[0], arrays, "--json")
+    assert result.exit_code == 3
+    answer = json.loads(result.stdout)
+    assert len(answer["images"]) == 256  # the whole batches
+    assert "truncated" in answer["errors"][0]["error"]
+
+
+def test_predict_heads_each_page_of_a_long_table(trained: tuple[Path, Any], tmp_path: Path) -> None:
+    np.save(tmp_path / "many.npy", np.tile(digits.load().test.images[:1], (1001, 1, 1)))
+    lines = invoke("predict", "--model", trained[0], tmp_path / "many.npy").stdout.splitlines()
+    heads = [number for number, line in enumerate(lines) if line.startswith("file ")]
+    assert heads == [0, 1001]
+    assert len(lines) == 1003
 
 
 def test_trials_give_mean_sd_n_and_each_run(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import struct
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +180,37 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_refused(path: Path) -> None:
     stored(path, CONTENT).chmod(0)
     assert "Permission denied" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+def test_batches_are_the_file_in_pieces(tmp_path: Path, name: str) -> None:
+    values = np.arange(7 * 6, dtype=np.uint8).reshape(7, 2, 3)
+    idx.write(tmp_path / name, values)
+    batches = list(idx.batches(tmp_path / name, 3, dimensions=3))
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate(batches), values)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: content[:-1], r"truncated.*42 values, it has 41"),
+        (lambda content: content + b"x", "too long"),
+        (lambda content: content[:3] + b"\x01" + content[4:], "1 dimensions, expected 3"),
+        (lambda content: content[:8] + b"\xff" * 8 + content[16:], "more than is believable"),
+    ],
+)
+def test_a_damaged_file_is_noticed_in_pieces_too(
+    tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+) -> None:
+    path = tmp_path / "images.idx"
+    idx.write(path, np.arange(42, dtype=np.uint8).reshape(7, 2, 3))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=message):
+        list(idx.batches(path, 3, dimensions=3))
+
+
+def test_batches_of_images_without_pixels_have_their_shape(tmp_path: Path) -> None:
+    idx.write(tmp_path / "images", np.zeros((2, 0, 3), np.uint8))
+    (batch,) = idx.batches(tmp_path / "images", 5, dimensions=3)
+    assert batch.shape == (2, 0, 3)

@@ -122,19 +122,22 @@ def read_array(model: Model, path: Path) -> Iterator[Digit]:
         ImageError: the array has another shape, type or range.
         DataError: the file cannot be read.
     """
-    if path.suffix == ".npy":
-        try:
-            # unlike np.load it takes neither a zip nor a pickle for an array
-            images = np.atleast_1d(np.lib.format.open_memmap(path, mode="r"))
-        except (OSError, ValueError, EOFError) as error:
-            raise ImageError(f"{path} is no array file: {error}") from error
-    else:
-        images = idx.read(path, dimensions=3)
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = images[start : start + BATCH_SIZE]
-        _, probabilities = model.predict(batch)
-        for row, (image,) in zip(probabilities, chain(*inputs(batch)), strict=True):
+    npy = path.suffix == ".npy"
+    batches = _npy_batches(path) if npy else idx.batches(path, BATCH_SIZE, dimensions=3)
+    for images in batches:
+        _, probabilities = model.predict(images)
+        for row, (image,) in zip(probabilities, chain(*inputs(images)), strict=True):
             yield _digit(row, (0, 0, SIZE, SIZE), image)
+
+
+def _npy_batches(path: Path) -> Iterator[npt.NDArray[Any]]:
+    try:
+        # unlike np.load it takes neither a zip nor a pickle for an array
+        images = np.atleast_1d(np.lib.format.open_memmap(path, mode="r"))
+    except (OSError, ValueError, EOFError) as error:
+        raise ImageError(f"{path} is no array file: {error}") from error
+    for start in range(0, len(images), BATCH_SIZE):
+        yield images[start : start + BATCH_SIZE]
 
 
 @cache

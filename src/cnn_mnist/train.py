@@ -74,7 +74,7 @@ class Trainer:
 
     def advance(self) -> Step:
         """Do one step: a batch, its loss, the gradients, the update."""
-        images, labels = self._batch()
+        images, labels = self.batch()
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate_at(self.step)
         if self.recipe.dropout:  # dropout draws from torch's own generator
@@ -91,7 +91,7 @@ class Trainer:
         self.step += 1
         return Step(number=self.step, loss=loss.detach(), logits=logits.detach(), labels=labels)
 
-    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step."""
         indices = torch.from_numpy(self._batches[self.step]).to(self.device)
         images = self._images[indices].to(torch.float32).div_(255)

@@ -1,20 +1,24 @@
 """`cnn-mnist predict`."""
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnn_mnist.cli.options import FILE, emit, json_option, table
+from cnn_mnist.cli.options import FILE, json_option, table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
     from cnn_mnist.infer import Model
     from cnn_mnist.reading import Reading
+
+_PAGE = 1000
+"""Images of a table's page: its columns are as wide as they need."""
 
 _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bottom", "reason")
 
@@ -63,22 +67,29 @@ def predict(
     found = list(_expand(files))
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError(f"--explain draws one picture, not {len(found)} files or an array")
-    readings: list[tuple[str, Reading]] = []
     failures: list[dict[str, str]] = []
-    for file in _with_progress(found):
+    readings = _readings(model, found, sheet, failures)
+    separator = "\n" if lines else ""
+    if as_json:
+        _print_json(readings, failures, separator)
+    elif as_csv:
+        _print_csv(readings)
+    else:
+        _print_table(readings, separator)
+    if failures:
+        raise click.exceptions.Exit(ImageError.exit_code)
+
+
+def _readings(
+    model: "Model", files: Sequence[Path], sheet: Path | None, failures: list[dict[str, str]]
+) -> Iterator[tuple[str, "Reading"]]:
+    """The name and the reading of each image; files that cannot be read are added to `failures`."""
+    for file in _with_progress(files):
         try:
-            readings += _read(model, file, sheet)
+            yield from _read(model, file, sheet)
         except CnnMnistError as error:
             failures.append({"file": str(file), "error": str(error)})
             click.echo(f"error: {error}", err=True)
-    separator = "\n" if lines else ""
-    if as_json:
-        images = [_as_dict(name, reading, separator) for name, reading in readings]
-        emit({"images": images, "errors": failures}, as_json=True, text="")
-    elif readings:
-        click.echo(_as_csv(readings) if as_csv else _as_table(readings, separator))
-    if failures:
-        raise click.exceptions.Exit(ImageError.exit_code)
 
 
 def _expand(files: Sequence[Path]) -> Iterator[Path]:
@@ -133,10 +144,20 @@ def _as_dict(name: str, reading: "Reading", separator: str) -> dict[str, Any]:
     return {"file": name, "text": separator.join(reading.text_lines), "digits": digits}
 
 
-def _as_csv(readings: Sequence[tuple[str, "Reading"]]) -> str:
+def _print_json(
+    readings: Iterable[tuple[str, "Reading"]], failures: list[dict[str, str]], separator: str
+) -> None:
+    """One line, written piece by piece: a million images need no more memory than one."""
+    click.echo('{"images": [', nl=False)
+    for number, (name, reading) in enumerate(readings):
+        piece = json.dumps(_as_dict(name, reading, separator))
+        click.echo(f", {piece}" if number else piece, nl=False)
+    click.echo(f'], "errors": {json.dumps(failures)}}}')
+
+
+def _print_csv(readings: Iterable[tuple[str, "Reading"]]) -> None:
     """A line for each digit; no class where it is none. A picture without any has no line."""
-    stream = StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for name, reading in readings:
         for number, line in enumerate(reading.lines, start=1):
@@ -144,18 +165,20 @@ def _as_csv(readings: Sequence[tuple[str, "Reading"]]) -> str:
                 class_ = "" if digit.class_ is None else digit.class_
                 shares = f"{digit.probability:.6f}", *digit.box, digit.reason or ""
                 writer.writerow([name, number, class_, *shares])
-    return stream.getvalue().rstrip("\n")
 
 
-def _as_table(readings: Sequence[tuple[str, "Reading"]], separator: str) -> str:
-    """File, text, and the probability of each digit."""
-    rows = [["file", "text", "probabilities"]]
-    for name, reading in readings:
-        texts = reading.text_lines if separator else [reading.text]
-        shares = " ".join(
-            "?" if digit.class_ is None else f"{digit.probability:.1%}" for digit in reading.digits
-        )
-        for number, text in enumerate(texts or [""]):
-            first = number == 0
-            rows.append([name if first else "", text or "no digit", shares if first else ""])
-    return table(rows, left=3)
+def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> None:
+    """File, text, and the probability of each digit; a page at a time, each with its own head."""
+    pages = iter(readings)
+    while page := list(islice(pages, _PAGE)):
+        rows = [["file", "text", "probabilities"]]
+        for name, reading in page:
+            texts = reading.text_lines if separator else [reading.text]
+            shares = " ".join(
+                "?" if digit.class_ is None else f"{digit.probability:.1%}"
+                for digit in reading.digits
+            )
+            for number, text in enumerate(texts or [""]):
+                first = number == 0
+                rows.append([name if first else "", text or "no digit", shares if first else ""])
+        click.echo(table(rows, left=3))

@@ -4,8 +4,9 @@ Layout: two zero bytes, a type code (8: unsigned byte, the only one used), the n
 dimensions, each dimension as a big-endian 32-bit integer, then the values in C order. Source: the
 description on the first home of MNIST, http://yann.lecun.com/exdb/mnist/.
 
-Guarantees: a file is read whole or refused; nothing larger than `MAX_BYTES`, and nothing larger
-than what the header claims, is ever held in memory, also when a compressed file claims otherwise.
+Guarantees: `read` reads a file whole or refuses it; nothing larger than `MAX_BYTES`, and nothing
+larger than what the header claims, is ever held in memory, also when a compressed file claims
+otherwise.
 """
 
 import gzip
@@ -13,8 +14,10 @@ import hashlib
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -44,34 +47,14 @@ def read(
         DataError: the file cannot be read, is damaged, truncated, oversized, of another type or
             number of dimensions, or of another SHA-256. The line names the file.
     """
-    try:
-        with path.open("rb") as raw:
-            compressed = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            with gzip.GzipFile(fileobj=raw) if compressed else raw as stream:
-                header = stream.read(4)
-                rank = _rank(path, header, dimensions)
-                dims = stream.read(4 * rank)
-                if len(dims) < 4 * rank:
-                    raise DataError(f"{path} is truncated: its header ends early")
-                sizes = struct.unpack(f">{rank}I", dims)
-                expected = math.prod(sizes)
-                if expected > MAX_BYTES:
-                    raise DataError(f"{path} claims {expected:,} values: more than is believable")
-                body = stream.read(expected)
-                surplus = stream.read(1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is damaged or truncated: {error}") from error
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(body) < expected:
-        raise DataError(
-            f"{path} is truncated: {sizes} needs {expected:,} values, it has {len(body):,}"
-        )
-    if surplus:
-        raise DataError(f"{path} is too long: bytes follow the {expected:,} values of its header")
+    with _opened(path, dimensions) as (stream, header, sizes):
+        expected = math.prod(sizes)
+        if expected > MAX_BYTES:
+            raise DataError(f"{path} claims {expected:,} values: more than is believable")
+        body = stream.read(expected)
+        _check_end(path, stream, sizes, len(body))
     if sha256 is not None:
-        found = hashlib.sha256(header + dims)
+        found = hashlib.sha256(header)
         found.update(body)
         if found.hexdigest() != sha256:
             raise DataError(
@@ -83,6 +66,68 @@ def read(
         return np.frombuffer(bytearray(body), dtype=np.uint8).reshape(sizes)
     except ValueError as error:  # more dimensions, or empty ones of more places, than NumPy has
         raise DataError(f"{path} has a shape that cannot be: {error}") from error
+
+
+def batches(path: Path, size: int, *, dimensions: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Read an IDX file some items at a time, so that memory does not grow with the file.
+
+    Args:
+        path: the file, plain or gzip-compressed.
+        size: items of a batch, along the first dimension.
+        dimensions: the number of dimensions that it must have, at least 1.
+
+    Yields:
+        `(B, ...) uint8`, B = `size` but for the last.
+
+    Raises:
+        DataError: see `read`. What a truncated file holds is given before that.
+    """
+    with _opened(path, dimensions) as (stream, _, sizes):
+        count, *shape = sizes
+        each = math.prod(shape)
+        if size * each > MAX_BYTES:
+            raise DataError(f"{path} claims {each:,} values an item: more than is believable")
+        for start in range(0, count, size):
+            items = min(size, count - start)
+            body = stream.read(items * each)
+            if len(body) < items * each:
+                _check_end(path, stream, sizes, start * each + len(body))
+            yield np.frombuffer(body, np.uint8).reshape(items, *shape)
+        _check_end(path, stream, sizes, count * each)
+
+
+@contextmanager
+def _opened(
+    path: Path, dimensions: int | None
+) -> Iterator[tuple[IO[bytes], bytes, tuple[int, ...]]]:
+    """A file behind its header, the header's bytes, and the sizes that it gives."""
+    try:
+        with path.open("rb") as raw:
+            compressed = raw.read(2) == _GZIP_MAGIC
+            raw.seek(0)
+            plain: IO[bytes] = gzip.GzipFile(fileobj=raw) if compressed else raw  # type: ignore[assignment]
+            with plain as stream:
+                start = stream.read(4)
+                rank = _rank(path, start, dimensions)
+                dims = stream.read(4 * rank)
+                if len(dims) < 4 * rank:
+                    raise DataError(f"{path} is truncated: its header ends early")
+                yield stream, start + dims, struct.unpack(f">{rank}I", dims)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is damaged or truncated: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _check_end(path: Path, stream: IO[bytes], sizes: tuple[int, ...], values: int) -> None:
+    """Raise `DataError` unless `values` have been read, and they were all."""
+    expected = math.prod(sizes)
+    if values < expected:
+        raise DataError(
+            f"{path} is truncated: {sizes} needs {expected:,} values, it has {values:,}"
+        )
+    if stream.read(1):
+        raise DataError(f"{path} is too long: bytes follow the {expected:,} values of its header")
 
 
 def _rank(path: Path, header: bytes, dimensions: int | None) -> int:

@@ -1,0 +1,137 @@
+"""One training step of the lesson's network, against the machine's limit and a plain loop.
+
+    CNN_MNIST_DATA=... python benchmarks/step.py > benchmarks/results/step.json
+
+Batch 100, float32, the recipe `standard`. In turn, A B C A B C ...: our step; the step as it is
+commonly written in PyTorch (images one by one out of a Dataset by a DataLoader, NCHW, each ReLU
+before its pooling, Adam); the same step without the loading; and a product of two matrices, the
+most that the processor gives (the roof). First both do the same 200 steps on the same batches,
+without dropout, and the largest difference of their losses is given: they are the same mathematics.
+The last line of standard output is one JSON object.
+"""
+
+import json
+import statistics
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from timing import in_turn, summary
+from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from cnn_mnist import load
+from cnn_mnist.data.dataset import Split
+from cnn_mnist.machine import machine, versions
+from cnn_mnist.model import layers
+from cnn_mnist.recipe import Recipe, named
+from cnn_mnist.train import Trainer
+
+ROUNDS, WARM_UP = 100, 10
+SAME_STEPS = 200
+MATRIX = 2048
+RECIPE = named("standard")
+
+
+class PlainImages(TorchDataset[tuple[torch.Tensor, int]]):
+    """Image by image, as torchvision's MNIST with `ToTensor` gives them."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        image = torch.from_numpy(self.split.images[index].copy())
+        return image[None].to(torch.float32).div(255), int(self.split.labels[index])
+
+
+class PlainLoop:
+    """The lesson's network and its step as most would write them."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.model = nn.Sequential(
+            *(nn.Conv2d(1, 32, 5, padding="same"), nn.ReLU(), nn.MaxPool2d(2, 2)),
+            *(nn.Conv2d(32, 64, 5, padding="same"), nn.ReLU(), nn.MaxPool2d(2, 2)),
+            *(nn.Flatten(), nn.Linear(64 * 7 * 7, 1024), nn.ReLU(), nn.Dropout(recipe.dropout)),
+            nn.Linear(1024, 10),
+        )
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Forward, backward, update."""
+        self.optimizer.zero_grad()
+        loss = F.cross_entropy(self.model(images), labels)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+def largest_difference(split: Split) -> float:
+    """Of the losses of both loops, from the same weights, on the same batches."""
+    recipe = named("standard", dropout=0.0)
+    trainer, plain = Trainer(recipe, split, 10, seed=0, device="cpu"), PlainLoop(recipe)
+    ours = [parameter.detach().clone() for parameter in trainer.model.parameters()]
+    with torch.no_grad():
+        for theirs, value in zip(plain.model.parameters(), ours, strict=True):
+            theirs.copy_(value)
+    differences = []
+    for number in range(SAME_STEPS):
+        images, labels = trainer.batch()
+        step = trainer.advance()
+        plain.optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(number)
+        differences.append(abs(float(step.loss - plain.step(images, labels))))
+    return max(differences)
+
+
+def endless(loader: DataLoader[tuple[torch.Tensor, int]]) -> Iterator[list[torch.Tensor]]:
+    """Its batches, epoch after epoch."""
+    while True:
+        yield from loader
+
+
+def main() -> None:
+    """Measure and print."""
+    split = load("auto").train
+    difference = largest_difference(split)
+    trainer, plain = Trainer(RECIPE, split, 10, seed=0, device="cpu"), PlainLoop(RECIPE)
+    loader = DataLoader(PlainImages(split), RECIPE.batch_size, shuffle=True)
+    batches = endless(loader)
+    images, labels = next(batches)
+    left, right = torch.randn(2, MATRIX, MATRIX)
+    times = in_turn(
+        {
+            "cnn_mnist": trainer.advance,
+            "plain loop": lambda: plain.step(*next(batches)),
+            "plain step": lambda: plain.step(images, labels),
+            "matrix product": lambda: torch.mm(left, right),
+        },
+        rounds=ROUNDS,
+        warm_up=WARM_UP,
+    )
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    # two passes backward for one forward, but none to the images
+    table = layers(trainer.model)
+    flop = RECIPE.batch_size * (3 * sum(layer.flops for layer in table) - table[0].flops)
+    roof = 2 * MATRIX**3 / medians["matrix product"]
+    result = {
+        "batch_size": RECIPE.batch_size,
+        "threads": torch.get_num_threads(),
+        "rounds": ROUNDS,
+        "times": {name: summary(values) for name, values in times.items()},
+        "step_gflop": flop / 1e9,
+        "roof_gflop_per_s": roof / 1e9,
+        "share_of_roof": flop / roof / medians["cnn_mnist"],
+        "images_per_second": RECIPE.batch_size / medians["cnn_mnist"],
+        "ratio_to_plain_loop": medians["plain loop"] / medians["cnn_mnist"],
+        "ratio_to_plain_step": medians["plain step"] / medians["cnn_mnist"],
+        "largest_loss_difference": difference,
+        "same_steps": SAME_STEPS,
+    }
+    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+
+
+if __name__ == "__main__":
+    main()
