@@ -13,6 +13,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def main() -> None:
             np.testing.assert_allclose(way(examples[:9]), expected, atol=1e-4)
         result: dict[str, Any] = {}
         for size, rounds in SIZES.items():
-            calls = {name: (lambda way=way: way(examples[:size])) for name, way in ways.items()}
+            calls = {name: partial(way, examples[:size]) for name, way in ways.items()}
             times = in_turn(calls, rounds=rounds, warm_up=max(3, rounds // 10))
             ours = statistics.median(times["cnn_mnist.infer"])
             result[f"batch {size}"] = {
