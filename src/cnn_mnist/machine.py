@@ -24,16 +24,19 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, str | int]:
     """Processor, usable cores and operating system."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
     return {
         "processor": _processor(),
-        "cores": cores,
+        "cores": cores(),
         "architecture": platform.machine(),
         "system": platform.system(),
     }
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _processor() -> str:

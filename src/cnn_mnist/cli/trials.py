@@ -1,6 +1,7 @@
 """`cnn-mnist trials`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +23,12 @@ from cnn_mnist.errors import needs_extra
     help="The runs have the seeds S, S+1, ...",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="P",
+    help="How many are trained at a time, the cores shared among them.  [default: one a core]",
+)
+@click.option(
     "--run-dir",
     type=FILE,
     metavar="R",
@@ -38,6 +45,7 @@ def trials(
     as_json: bool,
     n: int,
     first_seed: int,
+    processes: int | None,
     run_dir: Path | None,
 ) -> None:
     """Train from several seeds: mean and deviation.
@@ -48,7 +56,6 @@ def trials(
     from cnn_mnist.recipe import named
 
     with needs_extra("train", "training"):
-        from cnn_mnist.hooks import progress
         from cnn_mnist.trials import run_trials
 
     recipe = changed(named(recipe_name or "standard"), network, steps)
@@ -61,7 +68,8 @@ def trials(
         n=n,
         first_seed=first_seed,
         device=device,
-        hooks=lambda seed: [progress()],
+        processes=processes,
+        on_run=_say,
     )
     seconds = sum(result["train_seconds"]) / n
     emit(
@@ -70,4 +78,12 @@ def trials(
         text=f"{recipe.name} on {dataset.name}: accuracy {result['mean']:.3%} "
         f"+/- {result['sd']:.3%} (n = {n}), loss {result['mean_loss']:.4f}, "
         f"{seconds:.0f} s of training each\nruns: {run_dir}",
+    )
+
+
+def _say(seed: int, figures: dict[str, Any]) -> None:
+    click.echo(
+        f"seed {seed}: accuracy {figures['accuracy']:.2%}, loss {figures['loss']:.4f}, "
+        f"{figures['train_seconds']:.0f} s",
+        err=True,
     )
