@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 LIBRARIES = (
-    *("cnn-mnist", "numpy", "onnxruntime", "pillow", "safetensors"),
-    *("scikit-learn", "scipy", "torch"),
+    *("cnn-mnist", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "safetensors"),
+    *("scikit-learn", "torch"),
 )
 
 

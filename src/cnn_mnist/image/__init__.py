@@ -1,6 +1,6 @@
 """From any picture to what may be digits in it, each in MNIST's own form.
 
-Pillow decodes, NumPy and SciPy do the rest; never torch. One file a step: `picture` (a file to
+Pillow decodes, NumPy and OpenCV do the rest; never torch. One file a step: `picture` (a file to
 pixels), `ink` (pixels to the strength of ink), `strokes` (ink to connected pieces), `rows` and
 `touching` (pieces to rows of parts), `glyph` (a digit's ink to 28x28), `find` (all of it). Which
 candidates are digits, and which digits, is decided in `cnn_mnist.reading`.

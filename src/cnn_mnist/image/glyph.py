@@ -11,10 +11,8 @@ from typing import Final
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
-from cnn_mnist.image.ink import Field
-from cnn_mnist.image.strokes import Mask
+from cnn_mnist.image.filters import Field, Mask, distances, highest
 
 SIZE: Final = 28
 BOX: Final = 20
@@ -40,7 +38,7 @@ def to_glyph(ink: Field) -> Field:
     """
     shrink = max(ink.shape) / (BOX * _FINE)
     if shrink > 1:  # a line of one pixel must not pale below the edge
-        ink = ndimage.maximum_filter(ink, round(shrink))
+        ink = highest(ink, (round(shrink),) * 2)
     drawn = np.pad(scaled(ink, 1 / shrink), 2 * _FINE)
     depth = _depth(drawn > _EDGE * drawn.max())
     width, box = stroke_width(depth), max(np.ptp(np.argwhere(depth > 0), axis=0) + 1)
@@ -63,7 +61,7 @@ def stroke_width(depth: Field) -> float:
 
 def _depth(drawn: Mask) -> Field:
     """Distance of each pixel's middle to the outline, positive inside."""
-    inside, outside = (ndimage.distance_transform_edt(part) for part in (drawn, ~drawn))
+    inside, outside = distances(drawn), distances(~drawn)
     return np.asarray(np.where(drawn, inside - 0.5, 0.5 - outside), np.float32)
 
 

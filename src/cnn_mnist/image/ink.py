@@ -13,9 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy import ndimage
 
-Field = npt.NDArray[np.float32]
+from cnn_mnist.image.filters import Field, blurred, highest
 
 _COARSE: Final = 192  # longest side, in pixels, at which paper is estimated
 _SCALES: Final = (0.02, 0.06)  # of the longest side: about the width of a thin and a thick stroke
@@ -47,11 +46,7 @@ def find_ink(pixels: npt.NDArray[np.uint8]) -> Field:
 def _direction(colours: Field) -> tuple[Field, float]:
     """The ink's direction in colour space, `(3,)`, and the window in which paper prevails."""
     side = max(colours.shape)
-    leans = []
-    for scale in _SCALES:
-        sigma = (scale * side, scale * side, 0)
-        mean = ndimage.gaussian_filter(colours, sigma, mode="nearest", truncate=3)
-        leans.append((*_lean(colours - mean), 6 * scale))
+    leans = [(*_lean(colours - blurred(colours, scale * side)), 6 * scale) for scale in _SCALES]
     leans.append((*_lean(colours - _windowed(colours, 0.5, _WINDOW)), _WINDOW))
     strongest, axis, _ = max(leans, key=lambda lean: lean[0])
     window = next(
@@ -79,15 +74,13 @@ def _paper(levels: Field, window: float) -> Field:
     paper = _windowed(flat, _PAPER, window)
     for reach in (window / 4, window / 8):
         above = flat - paper
-        bare = (ndimage.maximum_filter(above, 3) < _half(above)).astype(np.float32)
+        bare = (highest(above, (3, 3)) < _half(above)).astype(np.float32)
         sigma = reach * max(levels.shape)
-        weight, total = (
-            ndimage.gaussian_filter(values, sigma, mode="nearest", truncate=3)
-            for values in (bare, bare * flat)
-        )
+        weight, total = (blurred(values, sigma) for values in (bare, bare * flat))
         # far from any bare paper the first estimate stays
         trust = weight / (weight + 0.02)
-        paper = trust * total / np.maximum(weight, 1e-6) + (1 - trust) * paper
+        known = total / np.maximum(weight, 1e-6)
+        paper = np.asarray(trust * known + (1 - trust) * paper, np.float32)
     return trend + paper
 
 

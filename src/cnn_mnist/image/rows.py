@@ -12,9 +12,8 @@ from itertools import groupby, pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
-from scipy import ndimage
 
-from cnn_mnist.image.ink import Field
+from cnn_mnist.image.filters import Field, highest
 from cnn_mnist.image.strokes import Strokes
 from cnn_mnist.image.touching import slices
 
@@ -131,7 +130,7 @@ def ink_of(strokes: Strokes, part: Part) -> Field:
     labels = strokes.labels[here]
     own = np.isin(labels, part.pieces)
     # the pale pixels around a piece belong to it too: they tell where between them its edge runs
-    level = ndimage.maximum_filter(np.where(own, strokes.levels[labels - 1], 0), 3)
+    level = highest(np.where(own, strokes.levels[labels - 1], 0), (3, 3))
     own |= (labels == 0) & (level > 0)
     ink = np.where(own, strokes.strength[here] / np.maximum(level, 1e-9), 0)
     return np.clip(ink, 0, 1).astype(np.float32)

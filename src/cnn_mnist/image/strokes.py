@@ -5,13 +5,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from cnn_mnist.image.ink import Field
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Boxes: TypeAlias = npt.NDArray[np.int64]
-"""`(N, 4)`: left, top, right, bottom in pixels; right and bottom are outside."""
+from cnn_mnist.image.filters import Boxes, Field, Mask, blurred, highest, opened, pieces
 
 Levels: TypeAlias = npt.NDArray[np.float64]
 
@@ -27,7 +22,6 @@ _STRIP: Final = 0.7  # a piece that keeps to the border for so much of its lengt
 _THIN: Final = 4  # and is so many times as long as deep, is the edge of something
 _RULED: Final = 0.6  # of its length: strokes upon a ruling interrupt it
 _MAX_PIECES: Final = 256  # the largest stay: more than a page of digits is a texture
-_TOUCHING: Final = np.ones((3, 3), np.bool_)  # strokes that meet at a corner are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +47,16 @@ def find_strokes(strength: Field) -> Strokes:
     grain = _grain(strength)
     if grain > 1 and min(strength.shape) > _LARGE:
         # strokes of several pixels lose nothing to it
-        strength = ndimage.gaussian_filter(strength, 1.0, mode="nearest", truncate=2)
+        strength = blurred(strength, 1.0, reach=2)
         grain = _grain(strength)
     written = strength > max(_GRAINS * grain, _MIN_CONTRAST)
     written &= ~_rulings(written)
-    labels, levels = _pieces(strength, written)
+    labels, _ = pieces(written)
+    levels = _levels(strength, labels)
     # each piece is cut out at a share of its own strength, for pens differ within a picture
     written &= strength > _EDGE * levels[labels]
-    labels, levels = _pieces(strength, written)
-    boxes = _boxes(labels)
+    labels, boxes = pieces(written)
+    levels = _levels(strength, labels)
     kept = _likely(labels, boxes, levels[1:])
     numbers = np.zeros(len(levels), np.int32)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)
@@ -73,20 +68,13 @@ def _grain(strength: Field) -> float:
     return 1.4826 * float(np.median(np.abs(strength)))
 
 
-def _pieces(strength: Field, written: Mask) -> tuple[npt.NDArray[np.int32], Levels]:
-    """Numbers of the connected pieces, and the strength of each one's ink (0 for paper)."""
-    labels, count = ndimage.label(written, _TOUCHING)
+def _levels(strength: Field, labels: npt.NDArray[np.int32]) -> Levels:
+    """The strength of each piece's ink, by its number; 0 for paper."""
+    written = labels > 0
     numbers, ink = labels[written], strength[written]
     # the mean, weighted by itself: pale edges hardly count
-    sums = np.bincount(numbers, ink, count + 1)
-    return labels, np.bincount(numbers, ink * ink, count + 1) / np.maximum(sums, 1e-9)
-
-
-def _boxes(labels: npt.NDArray[np.int32]) -> Boxes:
-    found = ndimage.find_objects(labels)
-    return np.array([(x.start, y.start, x.stop, y.stop) for y, x in found], dtype=np.int64).reshape(
-        -1, 4
-    )
+    sums = np.bincount(numbers, ink, labels.max() + 1)
+    return np.bincount(numbers, ink * ink, len(sums)) / np.maximum(sums, 1e-9)
 
 
 def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.NDArray[np.int64]:
@@ -137,26 +125,17 @@ def _horizontal_rulings(written: Mask) -> Mask:
     """
     height, width = written.shape
     run, thick = max(9, width // 40), max(4, height // 100)
-    level = _opened(written, run, axis=1)
+    level = opened(written, run, axis=1)
     if min(height, width) <= _LARGE or level.any(axis=0).mean() < _RULED:
         return np.zeros_like(written)
-    thin = written & ~_opened(written, thick, axis=0)
+    thin = written & ~opened(written, thick, axis=0)
     level &= thin
-    chains, count = ndimage.label(ndimage.maximum_filter(level, (3, width // 4)), _TOUCHING)
+    chains, boxes = pieces(highest(level, (3, width // 4)))
     rows, columns = np.nonzero(level)
-    covered = np.zeros((count + 1, width), np.bool_)
+    covered = np.zeros((len(boxes) + 1, width), np.bool_)
     covered[chains[rows, columns], columns] = True
     near = max(2, width // 50)
     from_border_to_border = covered[:, :near].any(axis=1) & covered[:, -near:].any(axis=1)
     ruled = from_border_to_border & (covered.mean(axis=1) >= _RULED)
     ruling: Mask = thin & ruled[chains]
     return ruling
-
-
-def _opened(mask: Mask, length: int, axis: int) -> Mask:
-    """The runs along an axis that have at least this length."""
-    eroded = ndimage.minimum_filter1d(mask.view(np.uint8), length, axis=axis)
-    # of an even length the second filter leans to the other side
-    origin = -1 if length % 2 == 0 else 0
-    opened = ndimage.maximum_filter1d(eroded, length, axis=axis, origin=origin)
-    return np.asarray(opened, np.bool_)

@@ -4,9 +4,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from cnn_mnist.image.strokes import Mask
+from cnn_mnist.image.filters import Mask, mean_along
 
 _WIDE: Final = 0.85  # of its height: digits may touch in what is wider
 _APART: Final = 0.25  # of the height: cuts are so far from each other and from the ends
@@ -35,7 +34,7 @@ def _columns(ink: Mask) -> list[int]:
     """Columns with the least ink around, the best first, apart from each other and the ends."""
     height, width = ink.shape
     apart = max(2, round(_APART * height))
-    amount = ndimage.uniform_filter1d(ink.sum(axis=0).astype(np.float64), max(1, height // 16))
+    amount = mean_along(ink.sum(axis=0).astype(np.float64), max(1, height // 16))
     chosen: list[int] = []
     for column in np.argsort(amount, kind="stable"):
         if apart <= column < width - apart and all(abs(column - c) >= apart for c in chosen):
