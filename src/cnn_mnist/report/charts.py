@@ -23,7 +23,7 @@ SERIES: Final = 6
 """Colours for runs beside each other; a seventh begins anew."""
 
 _INK, _FAINT = "#010101", "#010102"
-_COLOURS: Final = {
+_COLOURS: Final[dict[str, str]] = {
     _INK: "--ink",
     _FAINT: "--faint",
     **{f"#0102{number:02x}": f"--series-{number}" for number in range(SERIES)},
@@ -71,7 +71,7 @@ def curves(runs: Mapping[str, Metrics]) -> dict[str, str]:
                 _line(axes, rows, name, f"{of}training", number, alpha=0.55, linewidth=1.2)
                 _line(axes, rows, f"validation_{name}", f"{of}validation", number, marker="o",
                       markersize=3.5)  # fmt: skip
-            if any(line.get_label()[:1] != "_" for line in axes.lines):
+            if any(not str(line.get_label()).startswith("_") for line in axes.lines):
                 axes.legend()
 
         return draw
@@ -112,7 +112,7 @@ def reliability_diagram(bins: Sequence[tuple[int, float, float]], name: str) -> 
         filled = [row for row in bins if row[0]]
         largest = max(count for count, _, _ in filled)
         for count, confidence, share in filled:
-            colour, size = _series(0), 5 + 13 * np.log1p(count) / np.log1p(largest)
+            colour, size = series(0), 5 + 13 * np.log1p(count) / np.log1p(largest)
             axes.plot([confidence] * 2, [confidence, share], color=colour, linewidth=1.5)
             axes.plot(confidence, share, "o", color=colour, markersize=size, alpha=0.6,
                       markeredgewidth=0)  # fmt: skip
@@ -120,13 +120,13 @@ def reliability_diagram(bins: Sequence[tuple[int, float, float]], name: str) -> 
                           textcoords="offset points", ha="center")  # fmt: skip
         axes.set(xlim=(0, 1.04), ylim=(-0.02, 1.06), ylabel="right")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
 
     return chart(draw, name=name, x="how sure", size=(4.6, 4.0))
 
 
 def chart(
-    draw: Callable[[Axes], None], *, name: str, x: str, size: tuple[float, float] = (6.4, 3.4)
+    draw: Callable[[Axes], None], *, name: str, x: str, size: tuple[float, float] = (4.8, 3.3)
 ) -> str:
     """A chart as SVG text in the page's colours.
 
@@ -159,12 +159,13 @@ def chart(
 def _line(axes: Axes, rows: Metrics, key: str, label: str, number: int, **style: Any) -> None:
     points = [(row["step"], row[key]) for row in rows if key in row]
     if points:
-        axes.plot(*zip(*points, strict=True), label=label, color=_series(number), **style)
+        axes.plot(*zip(*points, strict=True), label=label, color=series(number), **style)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
-def _series(number: int) -> str:
+def series(number: int) -> str:
+    """The stand-in for the colour of a run."""
     return f"#0102{number % SERIES:02x}"
 
 

@@ -80,7 +80,7 @@ def study(run_dir: Path, dataset: Dataset) -> Study:
         metrics=read_metrics(run),
         table=describe(layers(network)),
         figures=classifier.score(logits, dataset),
-        bins=_bins(logits, dataset.test.labels),
+        bins=bins(logits, dataset.test.labels),
         mistakes=mistakes,
         mistaken=[dataset.test.images[mistake.index] for mistake in mistakes],
         kernels=kernels(network),
@@ -111,8 +111,9 @@ def activations(network: nn.Sequential, image: npt.NDArray[np.uint8]) -> list[Ac
     ]
 
 
-def _bins(
+def bins(
     logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]
 ) -> list[tuple[int, float, float]]:
+    """The reliability of logits `(N, classes)`; see `cnn_mnist.calibration.reliability`."""
     total = np.logaddexp.reduce(logits, axis=1, dtype=np.float64)
     return reliability(np.exp(logits.max(axis=1) - total), logits.argmax(axis=1) == labels)
