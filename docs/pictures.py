@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -56,18 +57,19 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, svg in drawn_from_results().items():
         (FOLDER / name).write_text(svg, "utf-8")
-    for name, svg in charts.curves({"standard": read_metrics(Run(run))}).items():
-        (FOLDER / f"standard-{name.replace('_', '-')}.svg").write_text(standalone(svg), "utf-8")
+    curves = charts.curves({"standard": read_metrics(Run(run))})
+    (FOLDER / "standard-loss.svg").write_text(standalone(curves["loss"]), "utf-8")
     for name, svg in reliability(Classifier(run), mnist).items():
         (FOLDER / name).write_text(svg, "utf-8")
-    strip(images[[3, 7, 12, 20, 25, 31, 36, 44, 53, 59]], 4).save(FOLDER / "digits.png")
+    firsts = np.unique(digits.load().test.labels, return_index=True)[1]
+    strip(images[firsts], 4).save(FOLDER / "digits.png")
     convolution(images[3]).save(FOLDER / "convolution.png")
     strip(varied(images[3], 10), 4).save(FOLDER / "augmentation.png")
     on_paper(pictures.sheet(kernels(network)), 12).save(FOLDER / "filters.png")
     for layer in activations(network, images[3]):
-        if layer.name in ("conv1", "relu1", "relu2"):
+        if layer.name in ("conv1", "relu1"):
             on_paper(pictures.sheet(layer.values), 3).save(FOLDER / f"{layer.name}.png")
-    handwriting(images[12]).save(FOLDER / "handwriting.png")
+    handwriting(images[firsts[2]]).save(FOLDER / "handwriting.png")
 
 
 def drawn_from_results() -> dict[str, str]:
@@ -117,7 +119,7 @@ def standalone(svg: str) -> str:
     """A chart of the report as a file of its own, with the colours of light and dark in it."""
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0]
     svg = svg.replace("<svg ", f'<svg width="{width}" height="{height}" ', 1)
-    return svg.replace(">", ">\n" + _THEME, 1)
+    return svg.replace(">", f">\n{_THEME}<desc>matplotlib {matplotlib.__version__}</desc>", 1)
 
 
 def on_paper(drawing: Image.Image, times: int, margin: int = 8) -> Image.Image:
