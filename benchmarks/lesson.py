@@ -41,7 +41,8 @@ def main() -> None:
         shutil.copytree(run, "runs/standard")
         shutil.copy(ROOT / "docs" / "pictures" / "my-digit.png", "my-digit.png")
         for block in blocks(page):
-            outputs.append({"code": block.code, "output": output(block, session)})
+            ran = {"language": block.language, "code": block.code}
+            outputs.append(ran | {"output": output(block, session)})
             print(block.code, outputs[-1]["output"], file=sys.stderr, sep="\n")
         os.chdir(ROOT)
     print(json.dumps({"blocks": outputs, "versions": versions(), "machine": machine()}))

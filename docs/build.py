@@ -5,6 +5,7 @@ from `benchmarks/results/lesson.json`. Written are the pages and, of each, a not
 run. Run it again whenever a template or a result has changed; a test holds the pages to it.
 """
 
+import ast
 import json
 from pathlib import Path
 from statistics import mean
@@ -39,9 +40,8 @@ def built() -> dict[str, str]:
 def rendered(template: str) -> str:
     """A page: its template with figures and outputs in their places."""
     lesson = result("lesson")["blocks"]
-    code = [block.code for block in blocks(template)]
-    known = [block["code"] for block in lesson]
-    if [uncommented(text) for text in code] != [uncommented(text) for text in known]:
+    known = [meaning(block["language"], block["code"]) for block in lesson]
+    if [meaning(block.language, block.code) for block in blocks(template)] != known:
         raise SystemExit("error: the tutorial's code has changed: run benchmarks/lesson.py again")
     parts = template.split("{{ output }}")
     page = parts[0]
@@ -102,8 +102,10 @@ def pictures() -> dict[str, str]:
     return {"n": str(content["single"]["n"]), **shares}
 
 
-def uncommented(code: str) -> str:
-    """Code without what its comments say: those are translated."""
+def meaning(language: str, code: str) -> str:
+    """Code without its form and its comments, which are translated."""
+    if language == "python":
+        return ast.unparse(ast.parse(code))
     return "\n".join(line.partition("  #")[0] for line in code.splitlines())
 
 

@@ -66,9 +66,11 @@ def main() -> None:
     convolution(images[3]).save(FOLDER / "convolution.png")
     strip(varied(images[3], 10), 4).save(FOLDER / "augmentation.png")
     on_paper(pictures.sheet(kernels(network)), 12).save(FOLDER / "filters.png")
+    enlarged = {"conv1": 3, "relu1": 6}
     for layer in activations(network, images[3]):
-        if layer.name in ("conv1", "relu1"):
-            on_paper(pictures.sheet(layer.values), 3).save(FOLDER / f"{layer.name}.png")
+        if layer.name in enlarged:
+            drawing = pictures.sheet(layer.values)
+            on_paper(drawing, enlarged[layer.name]).save(FOLDER / f"{layer.name}.png")
     handwriting(images[firsts[2]]).save(FOLDER / "handwriting.png")
 
 

@@ -46,7 +46,10 @@ def test_pages_and_notebooks_are_as_the_templates_and_results_make_them() -> Non
 
 def test_both_languages_have_the_same_code() -> None:
     english, chinese = (
-        [(block.language, build.uncommented(block.code)) for block in blocks(page(name))]
+        [
+            (block.language, build.meaning(block.language, block.code))
+            for block in blocks(page(name))
+        ]
         for name in PAGES
     )
     assert english == chinese
