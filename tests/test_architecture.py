@@ -38,6 +38,7 @@ FLOORS = {
     "tensorflow": 5,
     "classifier": 6,
     "trials": 7,
+    "report": 7,
     "cli": 8,
     "__main__": 9,
 }

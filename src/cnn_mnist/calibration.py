@@ -1,6 +1,6 @@
 """Calibration: does a probability of 90 % mean right nine times in ten? NumPy only.
 
-Source of both functions: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
+Source of all functions: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
 Networks", 2017.
 """
 
@@ -24,9 +24,32 @@ def calibration_error(confidence: npt.NDArray[np.float64], correct: npt.NDArray[
     Returns:
         A share in [0, 1].
     """
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=BINS)
+    gaps = np.bincount(_bins(confidence), weights=confidence - correct, minlength=BINS)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def reliability(
+    confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_]
+) -> list[tuple[int, float, float]]:
+    """What a reliability diagram shows: for each equal bin of confidence, how often it was right.
+
+    Args:
+        confidence: see `calibration_error`, which is the mean gap between the two means below.
+        correct: see `calibration_error`.
+
+    Returns:
+        For each of the `BINS` bins its examples, their mean confidence and the share of them that
+        was right; both shares are 0 where there are no examples.
+    """
+    bins = _bins(confidence)
+    counts = np.bincount(bins, minlength=BINS)
+    sums = (np.bincount(bins, weights=of, minlength=BINS) for of in (confidence, correct))
+    mean, share = (total / np.maximum(counts, 1) for total in sums)
+    return list(zip(counts.tolist(), mean.tolist(), share.tolist(), strict=True))
+
+
+def _bins(confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
 
 
 def fit_temperature(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> float:

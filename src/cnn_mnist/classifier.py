@@ -156,6 +156,14 @@ class Classifier:
         model = _model(checkpoint)
         return all_logits(lambda images: classify(model, images), dataset.splits[split])
 
+    def network(self) -> nn.Sequential:
+        """The newest checkpoint's network, on the CPU.
+
+        Raises:
+            RunError: nothing was trained here.
+        """
+        return _model(self._newest())
+
     def predict(self, images: npt.NDArray[Any]) -> Iterator[dict[str, Any]]:
         """Classify images with `model.onnx`, which is first brought up to the newest checkpoint.
 

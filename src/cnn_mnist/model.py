@@ -214,31 +214,44 @@ class Layer:
     """Multiplications and additions for one image; those of activations and pooling not counted."""
 
 
-def layers(model: nn.Sequential) -> list[Layer]:
-    """The table of a network's layers, in the order in which an image passes them."""
-    table = []
+def trace(model: nn.Sequential, images: torch.Tensor) -> list[tuple[str, nn.Module, torch.Tensor]]:
+    """What each layer gives, without dropout, in the order in which images pass them.
+
+    Args:
+        model: stays as it is.
+        images: `(B, 1, 28, 28) float32 in [0, 1]`, on the model's device.
+
+    Returns:
+        Name, layer and output `(B, ...)` of each layer; of a residual block first the layers
+        inside, then the block itself.
+    """
+    outputs: list[tuple[str, nn.Module, torch.Tensor]] = []
 
     def watch(name: str) -> Callable[[nn.Module, Any, torch.Tensor], None]:
-        def record(layer: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            table.append(
-                Layer(
-                    name=name,
-                    kind=type(layer).__name__,
-                    output=tuple(output.shape[1:]),
-                    parameters=sum(parameter.numel() for parameter in layer.parameters()),
-                    flops=_flops(layer, output),
-                )
-            )
-
-        return record
+        return lambda layer, inputs, output: outputs.append((name, layer, output))
 
     watched = copy.deepcopy(model).eval()
     for name, layer in watched.named_modules():
-        if not list(layer.children()):
+        if layer is not watched:
             layer.register_forward_hook(watch(name))
     with torch.inference_mode():
-        watched(torch.zeros(1, 1, 28, 28))
-    return table
+        watched(images)
+    return outputs
+
+
+def layers(model: nn.Sequential) -> list[Layer]:
+    """The table of a network's layers, in the order in which an image passes them."""
+    return [
+        Layer(
+            name=name,
+            kind=type(layer).__name__,
+            output=tuple(output.shape[1:]),
+            parameters=sum(parameter.numel() for parameter in layer.parameters()),
+            flops=_flops(layer, output),
+        )
+        for name, layer, output in trace(model, torch.zeros(1, 1, 28, 28))
+        if not list(layer.children())
+    ]
 
 
 def _flops(layer: nn.Module, output: torch.Tensor) -> int:

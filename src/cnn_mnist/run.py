@@ -5,11 +5,13 @@
     checkpoints/        see `checkpoint.py`
     model.onnx          the trained network, ready to use
     evaluation.json     its figures on the test set
+    report/             what there is to see and to know of it, as one page
 
 All of it is read by public tools; nothing in it runs code.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,11 @@ class Run:
     def evaluation_file(self) -> Path:
         """The figures of the finished run."""
         return self.path / "evaluation.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The page about the run."""
+        return self.path / "report" / "index.html"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +140,29 @@ def read_identity(run: Run) -> Identity | None:
         )
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
+
+
+def read_metrics(run: Run) -> list[dict[str, float]]:
+    """Read `metrics.jsonl`; empty where the run measured nothing on its way.
+
+    A line that a killed run left torn is passed over.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        lines = run.metrics_file.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{run.metrics_file} cannot be read: {error.strerror or error}") from error
+    rows = []
+    for line in lines:
+        with suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and all(type(value) in (int, float) for value in row.values()):
+                rows.append(row)
+    return [row for row in rows if "step" in row]
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

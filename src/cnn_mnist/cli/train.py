@@ -12,6 +12,7 @@ from cnn_mnist.cli.options import (
     layer_table,
     training_options,
 )
+from cnn_mnist.cli.report import report_of
 from cnn_mnist.errors import needs_extra
 
 
@@ -61,7 +62,8 @@ def train(
 ) -> None:
     """Train a network, evaluate it, export it.
 
-    The network is scored on the whole test set and written to R/model.onnx.
+    The network is scored on the whole test set and written to R/model.onnx; where matplotlib is
+    installed, R/report/index.html shows the run.
 
     Stopped by Ctrl-C or killed, the same command goes on where it was. The result is the one that
     a run left alone would have had, bit for bit.
@@ -98,6 +100,7 @@ def train(
     classifier = Classifier(run_dir, recipe, seed=seed, device=device)
     classifier.train(dataset, hooks=hooks)
     figures = classifier.finish(dataset)
+    page = report_of(run_dir, dataset)
     result = {
         "accuracy": figures["accuracy"],
         "loss": figures["loss"],
@@ -106,11 +109,13 @@ def train(
         "train_seconds": figures["train_seconds"],
         "run_dir": str(run_dir),
         "model": str(classifier.run.model_file),
+        "report": str(page) if page else None,
     }
     emit(
         result,
         as_json=as_json,
         text=f"test accuracy {figures['accuracy']:.2%} on {figures['n']:,} images of "
         f"{dataset.name}, loss {figures['loss']:.4f}, after {figures['global_step']:,} steps in "
-        f"{figures['train_seconds']:.0f} s\nmodel: {classifier.run.model_file}",
+        f"{figures['train_seconds']:.0f} s\nmodel: {classifier.run.model_file}"
+        + (f"\nreport: {page}" if page else ""),
     )

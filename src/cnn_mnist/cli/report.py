@@ -1,0 +1,72 @@
+"""`cnn-mnist report`."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option
+from cnn_mnist.errors import needs_extra
+
+if TYPE_CHECKING:
+    from cnn_mnist.data.dataset import Dataset
+
+
+@click.command()
+@click.argument("run_dirs", type=FILE, nargs=-1, required=True, metavar="R...")
+@click.option(
+    "--out",
+    type=FILE,
+    metavar="OUT.html",
+    help="The page.  [default: R/report/index.html; of several runs, R/report/comparison.html of "
+    "the first]",
+)
+@data_option
+@data_dir_option
+@json_option
+def report(
+    run_dirs: tuple[Path, ...],
+    out: Path | None,
+    data: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Write all there is to see of a run as one page.
+
+    Layers, curves, confusion, calibration, the worst mistakes, filters, one digit through every
+    layer, and what was run. Several runs are compared side by side.
+    """
+    from cnn_mnist.data.load import load
+    from cnn_mnist.run import Run, data_of, read_identity
+
+    with needs_extra("train", "a report"):
+        import torch  # noqa: F401 - so that the extra named is the right one
+    with needs_extra("plot", "a report"):
+        from cnn_mnist.report import study, write_report
+
+    datasets: dict[str, Dataset] = {}
+    studies = []
+    for run_dir in run_dirs:
+        identity = read_identity(Run(run_dir))
+        name = data or (data_of(identity) if identity else "auto")
+        if name not in datasets:
+            datasets[name] = load(name, data_dir)
+        studies.append(study(run_dir, datasets[name]))
+    path = out or Run(run_dirs[0]).report_file
+    if out is None and len(run_dirs) > 1:
+        path = path.with_name("comparison.html")
+    write_report(studies, path)
+    emit({"path": str(path)}, as_json=as_json, text=f"report: {path}")
+
+
+def report_of(run_dir: Path, dataset: "Dataset") -> Path | None:
+    """Write the report of a run that was just trained; None where matplotlib is not installed."""
+    if find_spec("matplotlib") is None or find_spec("jinja2") is None:
+        return None
+    from cnn_mnist.report import study, write_report
+    from cnn_mnist.run import Run
+
+    path = Run(run_dir).report_file
+    write_report([study(run_dir, dataset)], path)
+    return path

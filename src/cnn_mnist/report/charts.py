@@ -1,0 +1,183 @@
+"""Charts as SVG whose colours are the page's: they follow light and dark.
+
+matplotlib draws with stand-in colours, which are then replaced by CSS variables; texts stay texts,
+in the page's own fonts.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from typing import Any, Final
+
+import numpy as np
+
+from cnn_mnist.errors import needs_extra
+
+with needs_extra("plot", "drawing a report"):
+    import matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+SERIES: Final = 6
+"""Colours for runs beside each other; a seventh begins anew."""
+
+_INK, _FAINT = "#010101", "#010102"
+_COLOURS: Final[dict[str, str]] = {
+    _INK: "--ink",
+    _FAINT: "--faint",
+    **{f"#0102{number:02x}": f"--series-{number}" for number in range(SERIES)},
+}
+_STYLE: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cnn-mnist",
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _INK,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": _FAINT,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "xtick.color": _FAINT,
+    "xtick.labelcolor": _INK,
+    "ytick.color": _FAINT,
+    "ytick.labelcolor": _INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+_ACCURACIES: Final = (0.1, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
+_CLEAREST: Final = 1e-4  # no error at all is drawn as one in 10,000
+
+Metrics = Sequence[Mapping[str, float]]
+
+
+def curves(runs: Mapping[str, Metrics]) -> dict[str, str]:
+    """Loss, accuracy and learning rate over the steps, of one run or of several.
+
+    Args:
+        runs: the metrics of each run under its name.
+
+    Returns:
+        SVG texts under `loss`, `accuracy` and `learning_rate`.
+    """
+
+    def both(name: str) -> Callable[[Axes], None]:
+        def draw(axes: Axes) -> None:
+            for number, (run, rows) in enumerate(runs.items()):
+                of = f"{run}, " if len(runs) > 1 else ""
+                _line(axes, rows, name, f"{of}training", number, alpha=0.55, linewidth=1.2)
+                _line(axes, rows, f"validation_{name}", f"{of}validation", number, marker="o",
+                      markersize=3.5)  # fmt: skip
+            if any(not str(line.get_label()).startswith("_") for line in axes.lines):
+                axes.legend()
+
+        return draw
+
+    def loss(axes: Axes) -> None:
+        both("loss")(axes)
+        axes.set_yscale("log")
+        plain = FuncFormatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_minor_formatter(plain if _narrow(axes) else FuncFormatter(lambda *_: ""))
+
+    def accuracy(axes: Axes) -> None:
+        both("accuracy")(axes)
+        axes.set_yscale("function", functions=(_nines, _from_nines))
+        low, high = axes.get_ylim()
+        axes.set_yticks([tick for tick in _ACCURACIES if low <= tick <= high])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+    def rate(axes: Axes) -> None:
+        for number, (run, rows) in enumerate(runs.items()):
+            _line(axes, rows, "learning_rate", run, number)
+        axes.set_ylim(bottom=0)
+
+    drawn = {"loss": loss, "accuracy": accuracy, "learning_rate": rate}
+    return {name: chart(draw, name=name, x="step") for name, draw in drawn.items()}
+
+
+def reliability_diagram(bins: Sequence[tuple[int, float, float]], name: str) -> str:
+    """How often the network was right, over how sure it was.
+
+    Args:
+        bins: see `cnn_mnist.calibration.reliability`.
+        name: sets the marks inside apart from those of other charts on the page.
+    """
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1, linestyle="--")
+        filled = [row for row in bins if row[0]]
+        largest = max(count for count, _, _ in filled)
+        for count, confidence, share in filled:
+            colour, size = series(0), 5 + 13 * np.log1p(count) / np.log1p(largest)
+            axes.plot([confidence] * 2, [confidence, share], color=colour, linewidth=1.5)
+            axes.plot(confidence, share, "o", color=colour, markersize=size, alpha=0.6,
+                      markeredgewidth=0)  # fmt: skip
+            axes.annotate(f"{count:,}", (confidence, share), xytext=(0, -16), fontsize=8,
+                          textcoords="offset points", ha="center")  # fmt: skip
+        axes.set(xlim=(0, 1.04), ylim=(-0.02, 1.06), ylabel="right")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+
+    return chart(draw, name=name, x="how sure", size=(4.6, 4.0))
+
+
+def chart(
+    draw: Callable[[Axes], None], *, name: str, x: str, size: tuple[float, float] = (4.8, 3.3)
+) -> str:
+    """A chart as SVG text in the page's colours.
+
+    Args:
+        draw: draws it.
+        name: sets the marks inside apart from those of other charts on the page.
+        x: what the horizontal axis says.
+        size: width and height in inches of 72 CSS pixels.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.set_xlabel(x)
+        content = StringIO()
+        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+    svg = content.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    # several charts share a page, so their marks must not have the same names
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(
+        r'width="[\d.]+pt" height="[\d.]+pt"', f'role="img" aria-label="{name}"', svg, count=1
+    )
+    for stand_in, variable in _COLOURS.items():
+        svg = svg.replace(stand_in, f"var({variable})")
+    return svg
+
+
+def _line(axes: Axes, rows: Metrics, key: str, label: str, number: int, **style: Any) -> None:
+    points = [(row["step"], row[key]) for row in rows if key in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), label=label, color=series(number), **style)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+
+
+def series(number: int) -> str:
+    """The stand-in for the colour of a run."""
+    return f"#0102{number % SERIES:02x}"
+
+
+def _narrow(axes: Axes) -> bool:
+    low, high = axes.get_ylim()
+    return bool(high / low < 15)
+
+
+def _nines(accuracy: Any) -> Any:
+    """Stretches what is near 1, so that 99 % and 99.9 % stand apart."""
+    return -np.log10(np.maximum(1 - np.asarray(accuracy), _CLEAREST))
+
+
+def _from_nines(nines: Any) -> Any:
+    return 1 - 10.0 ** -np.asarray(nines)
