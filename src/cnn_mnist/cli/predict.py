@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -73,7 +73,7 @@ def predict(
             click.echo(f"error: {error}", err=True)
     separator = "\n" if lines else ""
     if as_json:
-        images = [_as_dict(name, reading, separator) for name, reading in readings]
+        images = [{"file": name, **reading.to_dict(separator)} for name, reading in readings]
         emit({"images": images, "errors": failures}, as_json=True, text="")
     elif readings:
         click.echo(_as_csv(readings) if as_csv else _as_table(readings, separator))
@@ -126,11 +126,6 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
 
         draw_reading(reading, decode(picture), sheet)
     yield str(file), reading
-
-
-def _as_dict(name: str, reading: "Reading", separator: str) -> dict[str, Any]:
-    digits = [digit.to_dict() for digit in reading.digits]
-    return {"file": name, "text": separator.join(reading.text_lines), "digits": digits}
 
 
 def _as_csv(readings: Sequence[tuple[str, "Reading"]]) -> str:
