@@ -462,7 +462,7 @@ def test_shells_complete_the_verbs(shell: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_every_verb_has_help() -> None:
-    verbs = ["train", "evaluate", "predict", "trials", "export", "import", "model", "data"]
+    verbs = ["train", "evaluate", "predict", "serve", "trials", "export", "import", "model", "data"]
     assert list(cli.commands) == verbs
     for verb in verbs:
         assert invoke(verb, "--help").exit_code == 0

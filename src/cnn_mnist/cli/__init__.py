@@ -16,6 +16,7 @@ from cnn_mnist.cli.export import export
 from cnn_mnist.cli.import_ import import_
 from cnn_mnist.cli.model import model
 from cnn_mnist.cli.predict import predict
+from cnn_mnist.cli.serve import serve
 from cnn_mnist.cli.train import train
 from cnn_mnist.cli.trials import trials
 from cnn_mnist.errors import CnnMnistError, CnnMnistWarning
@@ -67,7 +68,7 @@ def cli() -> None:
     """
 
 
-for _verb in (train, evaluate, predict, trials, export, import_, model, data):
+for _verb in (train, evaluate, predict, serve, trials, export, import_, model, data):
     cli.add_command(_verb)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnn_mnist.cli.options import FILE, emit, json_option, table
+from cnn_mnist.cli.options import FILE, emit, json_option, model_file, model_option, table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--model",
-    "model_path",
-    type=FILE,
-    metavar="R|MODEL.onnx",
-    help="A run directory or a model file.  [default: the model in the box]",
-)
+@model_option
 @click.option("--lines", is_flag=True, help="Break the text where the picture has a new row.")
 @click.option(
     "--explain",
@@ -53,13 +47,11 @@ def predict(
     MNIST's own files). What is no digit is marked ? and left out of the text. A file that cannot be
     read is reported, the others are read all the same, and the exit code is 3.
     """
-    from cnn_mnist.infer import PRETRAINED, Model
-    from cnn_mnist.run import Run
+    from cnn_mnist.infer import Model
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
-    path = model_path or PRETRAINED
-    model = Model(Run(path).model_file if path.is_dir() else path)
+    model = Model(model_file(model_path))
     found = list(_expand(files))
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError(f"--explain draws one picture, not {len(found)} files or an array")

@@ -48,7 +48,9 @@ def decode(picture: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     try:
         content = picture.read_bytes() if isinstance(picture, Path) else picture
         if len(content) > MAX_FILE_BYTES:
-            raise ImageSizeError(f"{name} is {len(content):,} bytes: at most {MAX_FILE_BYTES:,} fit")
+            raise ImageSizeError(
+                f"{name} is {len(content):,} bytes: at most {MAX_FILE_BYTES:,} fit"
+            )
         with catch_warnings():
             simplefilter("ignore")  # Pillow warns of oddities (EXIF, palettes) that do no harm here
             with Image.open(BytesIO(content), formats=FORMATS) as image:

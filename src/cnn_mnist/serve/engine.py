@@ -27,6 +27,18 @@ MAX_BATCH = 64
 """Images run at a time, if they come from several requests: beyond it only the wait grows."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Of a queue and what empties it."""
+
+    threads: int
+    """What is computed at a time."""
+    max_waiting: int
+    """Requests in the queue."""
+    max_wait_s: float
+    """In the queue."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     images: Images
@@ -39,26 +51,18 @@ class Batcher:
 
     Args:
         predict: images `(N, 1, 28, 28)` to logits and probabilities, safe to call from threads.
-        runners: batches at a time.
-        max_waiting: requests in the queue.
-        max_wait_s: in the queue.
+        limits: of the queue; as many batches as threads are run at a time.
         metrics: told of the queue's depth and the batches' sizes.
     """
 
     def __init__(
-        self,
-        predict: Callable[[Images], Answer],
-        *,
-        runners: int,
-        max_waiting: int,
-        max_wait_s: float,
-        metrics: Metrics,
+        self, predict: Callable[[Images], Answer], limits: Limits, metrics: Metrics
     ) -> None:
         self._predict = predict
-        self._max_waiting, self._max_wait_s = max_waiting, max_wait_s
+        self._limits = limits
         self._metrics = metrics
-        self._pool = ThreadPoolExecutor(runners, "batch")
-        self._free = runners
+        self._pool = ThreadPoolExecutor(limits.threads, "batch")
+        self._free = limits.threads
         self._queue: deque[_Waiting] = deque()
 
     async def run(self, images: Images) -> Answer:
@@ -67,8 +71,8 @@ class Batcher:
         Raises:
             BusyError: the queue is full, or the request has waited in it for too long.
         """
-        if len(self._queue) >= self._max_waiting:
-            raise BusyError(f"busy: {self._max_waiting} requests are waiting; try again")
+        if len(self._queue) >= self._limits.max_waiting:
+            raise BusyError(f"busy: {self._limits.max_waiting} requests are waiting; try again")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(images, loop.create_future(), loop.time())
         self._queue.append(waiting)
@@ -101,7 +105,7 @@ class Batcher:
             self._queue.popleft()
             if waiting.answer.done():  # its client has gone
                 continue
-            if now - waiting.since > self._max_wait_s:
+            if now - waiting.since > self._limits.max_wait_s:
                 waiting.answer.set_exception(BusyError("busy: waited too long; try again"))
                 continue
             batch.append(waiting)
@@ -134,18 +138,14 @@ class Pool:
     """Runs functions in threads, a bounded number waiting.
 
     Args:
-        threads: functions at a time.
-        max_waiting: functions in the queue.
-        max_wait_s: in the queue.
+        limits: of the queue and the threads.
         metrics: told of the queue's depth.
     """
 
-    def __init__(
-        self, *, threads: int, max_waiting: int, max_wait_s: float, metrics: Metrics
-    ) -> None:
-        self._threads, self._max_waiting, self._max_wait_s = threads, max_waiting, max_wait_s
+    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self._limits = limits
         self._metrics = metrics
-        self._pool = ThreadPoolExecutor(threads, "picture")
+        self._pool = ThreadPoolExecutor(limits.threads, "picture")
         self._pending = 0
 
     async def run(
@@ -159,10 +159,10 @@ class Pool:
         Raises:
             BusyError: the queue is full, or the call has waited in it for too long.
         """
-        if self._pending >= self._threads + self._max_waiting:
-            raise BusyError(f"busy: {self._max_waiting} requests are waiting; try again")
+        if self._pending >= self._limits.threads + self._limits.max_waiting:
+            raise BusyError(f"busy: {self._limits.max_waiting} requests are waiting; try again")
         loop = asyncio.get_running_loop()
-        latest = loop.time() + self._max_wait_s
+        latest = loop.time() + self._limits.max_wait_s
 
         def call() -> Result:
             if loop.time() > latest:
@@ -181,4 +181,4 @@ class Pool:
 
     def _count(self, change: int) -> None:
         self._pending += change
-        self._metrics.queue("pictures", max(0, self._pending - self._threads))
+        self._metrics.queue("pictures", max(0, self._pending - self._limits.threads))

@@ -35,15 +35,19 @@ class Activity:
     def to_dict(self) -> dict[str, Any]:
         """As JSON: `values` in 256 levels from `low` to `high`, base64 of one byte each."""
         low, high = float(self.values.min()), float(self.values.max())
-        levels = (self.values - low) * (255 / max(high - low, 1e-9))
         return {
             "name": self.name,
             "kind": self.kind,
             "shape": list(self.values.shape),
             "low": low,
             "high": high,
-            "values": b64encode(np.rint(levels).astype(np.uint8).tobytes()).decode("ascii"),
+            "values": encoded((self.values - low) / max(high - low, 1e-9)),
         }
+
+
+def encoded(values: npt.NDArray[np.float32]) -> str:
+    """Values in [0, 1] in 256 levels, one byte each, as base64."""
+    return b64encode(np.rint(values * 255).astype(np.uint8).tobytes()).decode("ascii")
 
 
 class Layers:
