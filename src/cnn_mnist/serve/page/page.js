@@ -14,7 +14,7 @@ const ENGLISH = {
   busy: "The server is busy. One moment.",
   away: "The server does not answer.",
   input: "Input",
-  maps: (n) => `${n} maps`,
+  maps: (n) => (n === 1 ? "1 map" : `${n} maps`),
   units: (n) => `${n} units`,
   why: {
     Input: "The picture as the network gets it: 28 × 28 pixels, the digit centred, as in MNIST.",
@@ -35,35 +35,35 @@ const CHINESE = {
   refused: "不是数字",
   none: "这里没有数字",
   spoken: (text, sure) => `识别为 ${text},把握 ${sure}`,
-  digit: (n, name) => `第 ${n} 个数字:${name}`,
-  busy: "服务器正忙,请稍候。",
+  digit: (n, name) => `第 ${n} 个数字：${name}`,
+  busy: "服务器正忙，请稍候。",
   away: "服务器没有响应。",
   input: "输入",
   maps: (n) => `${n} 张特征图`,
   units: (n) => `${n} 个单元`,
   why: {
-    Input: "网络看到的图像:28 × 28 像素,数字居中,与 MNIST 的形式相同。",
-    Conv: "小小的滤波器在前一层上滑动,每个寻找一种图案:边缘、拐角,更深处是圈。",
-    MaxPool: "每 2 × 2 个值只留最大的:图变小了,位置的小偏移也不再重要。",
-    Relu: "负值变为零:只有找到的东西才传下去。",
-    BatchNormalization: "把每张图调整到同样的尺度,让训练又快又稳。",
-    Add: "捷径:把输入加到输出上,看到的东西不会丢失。",
-    Gemm: "全连接层:每个单元都衡量前面的一切。",
-    Logits: "每个数字一个分数,最高者胜出。",
-    Softmax: "把分数变成概率,总和为 100 %。",
+    Input: "网络看到的图像：28 × 28 像素，数字居中，与 MNIST 的形式相同。",
+    Conv: "小小的滤波器在前一层上滑动，每个寻找一种图案：边缘、拐角，更深处是圈。",
+    MaxPool: "每 2 × 2 个值只留最大的：图变小了，位置的小偏移也不再重要。",
+    Relu: "负值变为零：只有找到的东西才传下去。",
+    BatchNormalization: "把每张图调整到同样的尺度，让训练又快又稳。",
+    Add: "捷径：把输入加到输出上，看到的东西不会丢失。",
+    Gemm: "全连接层：每个单元都衡量前面的一切。",
+    Logits: "每个数字一个分数，最高者胜出。",
+    Softmax: "把分数变成概率，总和为 100 %。",
     Other: "所用网络的又一步。",
   },
   page: {
-    tagline: "写一个数字,看神经网络如何一层一层地读懂它。",
+    tagline: "写一个数字，看神经网络如何一层一层地读懂它。",
     settings: "设置", theme: "浅色或深色", draw: "书写", canvas: "书写区",
-    hint: "一个数字,或几个", tools: "书写工具", pen: "笔", eraser: "橡皮", size: "粗细",
+    hint: "一个数字，或几个", tools: "书写工具", pen: "笔", eraser: "橡皮", size: "粗细",
     undo: "撤销", clear: "清除", example: "示例", choose: "打开图片", file: "图片",
-    keys: "也可以把图片拖到或粘贴到这里。键盘:方向键移动,空格键落笔和提笔。",
+    keys: "也可以把图片拖到或粘贴到这里。键盘：方向键移动，空格键落笔和提笔。",
     answer: "它读作", digits: "找到的数字", chances: "有多大把握", bars: "每个数字的概率",
     layers: "逐层观察",
-    "layers-intro": "从像素到答案,网络怎样理解你写的数字。每张小图是一个滤波器找到的东西和位置:颜色越深,找到的越多。",
+    "layers-intro": "从像素到答案，网络怎样理解你写的数字。每张小图是一个滤波器找到的东西和位置：颜色越深，找到的越多。",
     negative: "反对", positive: "支持", api: "HTTP 接口", metrics: "运行数据",
-    private: "你写的内容只发送到这台服务器,不会保存。",
+    private: "你写的内容只发送到这台服务器，不会保存。",
     token: "此服务器需要令牌", "token-label": "令牌", "token-send": "使用",
   },
 };
@@ -246,6 +246,8 @@ function show() {
   showLayers(digit);
 }
 
+let resting = 0;
+
 function showText(digits) {
   const text = $("text");
   const read = answer?.text;
@@ -254,7 +256,10 @@ function showText(digits) {
   text.classList.toggle("words", Boolean(answer) && !read);
   text.classList.toggle("refused", refused || Boolean(answer?.error));
   if (text.textContent !== said) text.textContent = said;
-  text.title = read ? words.spoken(read, percent(Math.min(...digits.map((d) => d.probability)))) : "";
+  // a screen reader hears the answer once the drawing rests, not every change of it
+  clearTimeout(resting);
+  const sure = read && percent(Math.min(...digits.map((digit) => digit.probability)));
+  resting = setTimeout(() => { $("spoken").textContent = read ? words.spoken(read, sure) : said; }, 700);
 }
 
 function showBoxes(digits) {
@@ -332,7 +337,7 @@ function showUnits(list, levels, low, high) {
   const largest = Math.max(Math.abs(low), Math.abs(high), 1e-9);
   fill(list, levels.length, row, (item, i) => {
     const value = low + (levels[i] / 255) * (high - low);
-    setRow(item, i, Math.abs(value) / largest, value < 0, value.toFixed(1));
+    setRow(item, i, Math.abs(value) / largest, value < 0, value.toFixed(largest > 1 ? 1 : 2));
   });
 }
 
