@@ -22,6 +22,8 @@ KEEP_ALIVE_S: Final = 75
 """Between two requests; longer than load balancers keep theirs, so that they hang up, not we."""
 READ_S: Final = 20.0
 """In which a client must take what it is sent, once more than the kernel's buffers wait."""
+LAST_S: Final = 0.5
+"""For which a connection is still open when the server has stopped listening."""
 MAX_HEADER_BYTES: Final = 32 << 10
 MAX_CONNECTIONS: Final = 4096
 RESERVED_FILES: Final = 64
@@ -116,8 +118,22 @@ class Connection(HttpToolsProtocol):
             self._departure.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP."""
-        self._refuse(400, "this is no HTTP request")
+        """What came is no HTTP; the request before it still gets its answer."""
+        if self._in_headers and not self.idle:
+            self.cycle.keep_alive = False
+        else:
+            self._refuse(400, "this is no HTTP request")
+
+    def shutdown(self) -> None:
+        """The server is stopping; a request that is on its way still gets its answer."""
+        if self.idle:
+            self.loop.call_later(LAST_S, self._end)
+        else:
+            self.cycle.keep_alive = False
+
+    def _end(self) -> None:
+        if self.idle and not self._arriving:
+            self.transport.close()
 
     def _expect_request(self) -> None:
         if self._arrival:

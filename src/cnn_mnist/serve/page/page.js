@@ -34,7 +34,7 @@ const CHINESE = {
   nothing: "–",
   refused: "不是数字",
   none: "这里没有数字",
-  spoken: (text, sure) => `识别为 ${text},把握 ${sure}`,
+  spoken: (text, sure) => `识别为 ${text}，把握 ${sure}`,
   digit: (n, name) => `第 ${n} 个数字：${name}`,
   busy: "服务器正忙，请稍候。",
   away: "服务器没有响应。",
