@@ -6,6 +6,7 @@ side. Here these are bounded, so that no number of bad clients keeps a good one 
 """
 
 import asyncio
+from collections import deque
 from functools import cache
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ READ_S: Final = 20.0
 LAST_S: Final = 0.5
 """For which a connection is still open when the server has stopped listening."""
 MAX_HEADER_BYTES: Final = 32 << 10
+MAX_PIPELINED: Final = 16
+"""Requests that a client may send before the first of them is answered."""
 MAX_CONNECTIONS: Final = 4096
 RESERVED_FILES: Final = 64
 """File descriptors that are left for everything else."""
@@ -51,6 +54,7 @@ class Connection(HttpToolsProtocol):
         self._arriving = False  # the first byte of a request is here, its last is not
         self._in_headers = True
         self._header_bytes = 0
+        self._cycles: deque[RequestResponseCycle] = deque()  # sent, and not all answered yet
         self._used_s = self.loop.time()
         self._arrival: asyncio.TimerHandle | None = None
         self._departure: asyncio.TimerHandle | None = None
@@ -74,6 +78,9 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
         super().connection_lost(exc)
+        for cycle in self._cycles:  # uvicorn itself tells the last of them only
+            cycle.disconnected = True
+            cycle.message_event.set()
         self._cancel_timers()
 
     def data_received(self, data: bytes) -> None:
@@ -96,8 +103,13 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A request's headers are here."""
+        while self._cycles and self._cycles[0].response_complete:
+            self._cycles.popleft()
+        if len(self._cycles) >= MAX_PIPELINED:
+            raise ValueError("too many requests at once")  # the parser makes it `send_400_response`
         self._in_headers, self._header_bytes = False, 0
         super().on_headers_complete()
+        self._cycles.append(self.cycle)
 
     def on_message_complete(self) -> None:
         """A whole request is here."""
