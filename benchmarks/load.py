@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
+
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -33,9 +35,8 @@ class Client(asyncio.Protocol):
         self._end = 0
         self._answer: asyncio.Future[int] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The server is here."""
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def ask(self, request: bytes) -> "asyncio.Future[int]":
@@ -126,7 +127,7 @@ class Load:
 def summary(load: Load, seconds: float) -> dict[str, Any]:
     """Rates and latencies."""
     latencies = load.latencies_s or [float("nan")]
-    cuts = statistics.quantiles(latencies, n=1000) if len(latencies) > 1 else latencies * 999
+    cuts = statistics.quantiles(latencies, n=1000, method="inclusive") if len(latencies) > 1 else latencies * 999
     return {
         "answers": len(load.latencies_s),
         "failures": load.failures,
@@ -168,13 +169,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--requests", type=int, help="of a closed loop, instead of seconds")
     parser.add_argument("--rate", type=float, help="requests a second: an open loop")
-    try:
-        import uvloop
-
-        uvloop.install()
-    except ModuleNotFoundError:
-        pass
-    print(json.dumps(asyncio.run(run(parser.parse_args()))))
+    print(json.dumps(uvloop.run(run(parser.parse_args()))))
 
 
 if __name__ == "__main__":

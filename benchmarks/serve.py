@@ -52,7 +52,8 @@ def write_model(folder: Path) -> tuple[Path, Path]:
     network = build(named("standard"), classes=10).eval()
     images = np.random.default_rng(0).integers(0, 256, (100, 28, 28), np.uint8)
     export_onnx(network, folder / "model.onnx", images, {})
-    save_file(network.state_dict(), folder / "model.safetensors")
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
     return folder / "model.onnx", folder / "model.safetensors"
 
 
@@ -120,7 +121,7 @@ def load(port: int, path: str, body: Path, **flags: object) -> dict[str, Any]:
     command = [sys.executable, str(HERE / "load.py"), f"http://127.0.0.1:{port}{path}", str(body)]
     for name, value in flags.items():
         command += [f"--{name}", str(value)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
 
