@@ -127,7 +127,11 @@ class Load:
 def summary(load: Load, seconds: float) -> dict[str, Any]:
     """Rates and latencies."""
     latencies = load.latencies_s or [float("nan")]
-    cuts = statistics.quantiles(latencies, n=1000, method="inclusive") if len(latencies) > 1 else latencies * 999
+    cuts = (
+        statistics.quantiles(latencies, n=1000, method="inclusive")
+        if len(latencies) > 1
+        else latencies * 999
+    )
     return {
         "answers": len(load.latencies_s),
         "failures": load.failures,

@@ -33,6 +33,7 @@ FLOORS = {
     "checkpoint": 3,
     "hooks": 4,
     "parity": 4,
+    "triton": 4,
     "train": 5,
     "export": 5,
     "tensorflow": 5,

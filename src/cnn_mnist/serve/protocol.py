@@ -17,9 +17,8 @@ import orjson
 from cnn_mnist.errors import CnnMnistError
 from cnn_mnist.image import SIZE
 from cnn_mnist.infer import BATCH_SIZE
+from cnn_mnist.triton import NAME, VERSION
 
-NAME: Final = "cnn-mnist"
-VERSION: Final = "1"
 OUTPUTS: Final = ("logits", "probabilities")
 HEADER: Final = "inference-header-content-length"
 """How many bytes of a body are JSON, where tensors follow it as bytes."""

@@ -10,9 +10,10 @@ from cnn_mnist.image import SIZE
 from cnn_mnist.serve import protocol
 from cnn_mnist.serve.body import read_body, read_picture
 from cnn_mnist.serve.service import Service
+from cnn_mnist.triton import NAME, VERSION
 
-_MODEL: Final = f"/v2/models/{protocol.NAME}"
-_VERSION: Final = f"{_MODEL}/versions/{protocol.VERSION}"
+_MODEL: Final = f"/v2/models/{NAME}"
+_VERSION: Final = f"{_MODEL}/versions/{VERSION}"
 _PAGE: Final = {
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
