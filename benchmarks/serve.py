@@ -14,6 +14,7 @@ standard output is one JSON object.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -128,11 +129,21 @@ def load(port: int, path: str, body: Path, **flags: object) -> dict[str, Any]:
 def measured(name: str, command: Command, body: Path, **flags: object) -> dict[str, Any]:
     """One server under one load, after warm-up."""
     path = PATHS.get(name, "/predict")
-    with served(command) as (port, _):
+    with served(command) as (port, pid):
         load(port, path, body, seconds=WARM_UP_S)
+        before_s = cpu_s(pid)
         result = load(port, path, body, **flags)
+        result["cpu_us"] = 1e6 * (cpu_s(pid) - before_s) / max(1, result["answers"])
     print(f"{name}: {result}", file=sys.stderr)
     return result
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process and its children have taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(cpu_s(int(child)) for child in children)
 
 
 def median(results: list[dict[str, Any]]) -> dict[str, Any]:
