@@ -76,7 +76,6 @@ class Batcher:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(images, loop.create_future(), loop.time())
         self._queue.append(waiting)
-        self._metrics.queue("tensors", len(self._queue))
         loop.call_soon(self._start, loop)  # after all that arrive in this turn of the loop
         return await waiting.answer
 
