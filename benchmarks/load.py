@@ -31,6 +31,7 @@ class Client(asyncio.Protocol):
     """One connection, one request at a time."""
 
     def __init__(self) -> None:
+        self.closed = False
         self._received = bytearray()
         self._end = 0
         self._answer: asyncio.Future[int] | None = None
@@ -54,13 +55,15 @@ class Client(asyncio.Protocol):
             head = self._received.find(b"\r\n\r\n")
             if head < 0:
                 return
+            self.closed = b"\r\nconnection: close" in self._received[:head].lower()
             length = _LENGTH.search(self._received, 0, head)
             self._end = head + 4 + (int(length[1]) if length else 0)
         if len(self._received) >= self._end and self._answer and not self._answer.done():
             self._answer.set_result(int(self._received[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The server has gone."""
+        """The server has hung up."""
+        self.closed = True
         if self._answer and not self._answer.done():
             self._answer.set_exception(ConnectionError("hung up"))
 
@@ -87,10 +90,13 @@ class Load:
     async def ask(self, client: Client, due_s: float) -> Client:
         """One request; the connection to use for the next."""
         try:
+            client = await self.connect() if client.closed else client
             status = await asyncio.wait_for(client.ask(self._request), 60)
         except (OSError, asyncio.TimeoutError) as error:
             self._failed(type(error).__name__)
-            return await self.connect()
+            client.closed = True
+            await asyncio.sleep(0.1)  # a server that has gone is not to be asked in a frenzy
+            return client
         if status == 200:
             self.latencies_s.append(time.perf_counter() - due_s)
         else:

@@ -63,8 +63,8 @@ def cli() -> None:
     """A deep convolutional network that reads handwritten digits.
 
     Begin with `cnn-mnist train`. Every verb but serve takes --json: the last line of standard
-    output is then one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130 interrupted (143
-    by SIGTERM) after a checkpoint was written.
+    output is then one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130
+    interrupted (143 by SIGTERM) after a checkpoint was written.
     """
 
 
