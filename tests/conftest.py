@@ -1,14 +1,16 @@
-"""What the tests of several rooms share: an empty cache, a tiny data set, the true MNIST."""
+"""What the tests of several rooms share: an empty cache, tiny data, the true MNIST, a browser."""
 
 import gzip
 import hashlib
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from cnn_mnist.data import idx
 from cnn_mnist.data.catalog import Source, idx_files
@@ -31,6 +33,19 @@ def mnist_dir() -> Path:
     if not _DATA or not (Path(_DATA) / "mnist").is_dir():
         pytest.skip("the true MNIST is not here: set CNN_MNIST_DATA")
     return Path(_DATA).resolve()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a window."""
+    names = ("chromium", "google-chrome")
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        pytest.skip("no Chromium here: scripts/test-browser gets it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -33,10 +33,12 @@ FLOORS = {
     "checkpoint": 3,
     "hooks": 4,
     "parity": 4,
+    "triton": 4,
     "train": 5,
     "export": 5,
     "tensorflow": 5,
     "classifier": 6,
+    "serve": 6,
     "trials": 7,
     "report": 7,
     "cli": 8,
@@ -81,6 +83,7 @@ def test_a_room_imports_only_from_floors_below_its_own(path: Path) -> None:
         ("cnn_mnist.classifier", {"tensorflow"}),
         ("cnn_mnist.infer", {"torch", "onnx", "sklearn", "requests", "rich"}),
         ("cnn_mnist.reading", {"torch", "onnx", "sklearn", "requests", "rich"}),
+        ("cnn_mnist.serve.server", {"torch", "sklearn", "requests", "rich"}),
     ],
 )
 def test_what_is_light_imports_nothing_heavy(module: str, forbidden: set[str]) -> None:

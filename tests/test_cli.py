@@ -275,6 +275,13 @@ def test_export_writes_the_model_again_and_says_how_near_it_is(trained: tuple[Pa
     assert (trained[0] / "model.onnx").is_file()
 
 
+def test_export_lays_out_a_triton_repository(trained: tuple[Path, Any], tmp_path: Path) -> None:
+    result = result_of("export", trained[0], "--triton", "--output", tmp_path)
+    assert Path(result["path"]) == tmp_path / "cnn-mnist" / "1" / "model.onnx"
+    assert Path(result["config"]) == tmp_path / "cnn-mnist" / "config.pbtxt"
+    assert Path(result["path"]).is_file()
+
+
 def test_export_writes_a_small_calibrated_file_elsewhere(
     trained: tuple[Path, Any], tmp_path: Path
 ) -> None:
@@ -484,7 +491,7 @@ def test_shells_complete_the_verbs(shell: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_verb_has_help() -> None:
     verbs = [
-        *("train", "evaluate", "predict", "trials", "report"),
+        *("train", "evaluate", "predict", "serve", "trials", "report"),
         *("export", "import", "model", "data"),
     ]
     assert list(cli.commands) == verbs

@@ -106,6 +106,6 @@ def test_the_python_runs_in_the_order_in_which_it_stands(elsewhere: Path) -> Non
 
 
 def test_the_scripts_are_there_and_can_be_run() -> None:
-    for name in ("setup", "train", "test", "test-tensorflow", "check", "docs"):
+    for name in ("setup", "train", "test", "test-browser", "test-tensorflow", "check", "docs"):
         assert os.access(ROOT / "scripts" / name, os.X_OK)
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -5,12 +5,15 @@
     ├── DataError                         data missing, damaged or of the wrong form
     │   └── DownloadError                 no mirror gave the true bytes
     ├── ImageError                        a picture that cannot be decoded
+    │   └── ImageSizeError                one with more bytes or pixels than are allowed
     ├── ModelError                        a model file that cannot be used
     ├── CheckpointError                   a checkpoint that cannot be written or read
     ├── RunError                          a run directory that cannot be used as asked
     ├── NonFiniteLossError                training went to NaN or infinity
     ├── ExportError                       an export that cannot be written, or is not its source
     ├── MissingExtraError                 an optional dependency is not installed
+    ├── ServeError                        a server that cannot start
+    ├── BusyError                         a server that has no room for a request now
     └── Interrupted                       SIGINT or SIGTERM; a checkpoint was written first
     CnnMnistWarning (a UserWarning)       the work goes on, but not quite as asked
 
@@ -48,6 +51,10 @@ class ImageError(CnnMnistError):
     """A file is no picture, or one too large to decode safely."""
 
 
+class ImageSizeError(ImageError):
+    """A picture has more bytes or pixels than are allowed."""
+
+
 class ModelError(CnnMnistError):
     """A model file is missing, damaged, or not of this package's form."""
 
@@ -70,6 +77,14 @@ class ExportError(CnnMnistError):
 
 class MissingExtraError(CnnMnistError):
     """A verb needs a library that the plain installation leaves out."""
+
+
+class ServeError(CnnMnistError):
+    """The server cannot start as asked: its port, its token file."""
+
+
+class BusyError(CnnMnistError):
+    """The server has no room for a request now: its queue is full, or it is stopping."""
 
 
 class Interrupted(CnnMnistError):  # noqa: N818 - the user asked for it: it is no error

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from cnn_mnist.data import idx
 from cnn_mnist.errors import ImageError
-from cnn_mnist.image import SIZE, Candidate, decode, find_candidates
+from cnn_mnist.image import MAX_PIXELS, SIZE, Candidate, decode, find_candidates
 from cnn_mnist.infer import BATCH_SIZE, PRETRAINED, Model, inputs
 
 JUDGE: Final = Path(__file__).parent / "pretrained" / "judge.onnx"
@@ -90,22 +90,40 @@ class Reading:
         )
         return tuple(text for text in texts if text)
 
+    def to_dict(self, separator: str = "") -> dict[str, Any]:
+        """As JSON: `text`, its rows joined by the separator, and `digits`."""
+        return {
+            "text": separator.join(self.text_lines),
+            "digits": [digit.to_dict() for digit in self.digits],
+        }
 
-def read(picture: str | Path | bytes, model: Model | None = None) -> Reading:
+
+def read(
+    picture: str | Path | bytes,
+    model: Model | None = None,
+    *,
+    judge: Model | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Reading:
     """Read the digits of a picture.
 
     Args:
         picture: a file or its bytes; see `image.decode`.
         model: a network of the ten digits; without one, the model in the box.
+        judge: `JUDGE`, opened by the caller with threads as he wants them; without one, the same
+            with all cores.
+        max_pixels: see `image.decode`.
 
     Raises:
         ImageError: the picture cannot be decoded.
         ModelError: there is no model in the box.
     """
-    reader = model or _model(PRETRAINED)
-    rows = find_candidates(decode(Path(picture) if isinstance(picture, str) else picture))
-    lines = [_read_row(candidates, reader, _model(JUDGE)) for candidates in rows]
-    return Reading(lines=_without_dirt(lines))
+    reader, judge = model or _model(PRETRAINED), judge or _model(JUDGE)
+    content = Path(picture) if isinstance(picture, str) else picture
+    rows = find_candidates(decode(content, max_pixels=max_pixels))
+    return Reading(
+        lines=_without_dirt([_read_row(candidates, reader, judge) for candidates in rows])
+    )
 
 
 def read_array(model: Model, path: Path) -> Iterator[Digit]:

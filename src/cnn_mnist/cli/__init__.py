@@ -17,6 +17,7 @@ from cnn_mnist.cli.import_ import import_
 from cnn_mnist.cli.model import model
 from cnn_mnist.cli.predict import predict
 from cnn_mnist.cli.report import report
+from cnn_mnist.cli.serve import serve
 from cnn_mnist.cli.train import train
 from cnn_mnist.cli.trials import trials
 from cnn_mnist.errors import CnnMnistError, CnnMnistWarning
@@ -62,13 +63,13 @@ def _say(kind: str, message: str) -> None:
 def cli() -> None:
     """A deep convolutional network that reads handwritten digits.
 
-    Begin with `cnn-mnist train`. Every verb takes --json: the last line of standard output is then
-    one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130 interrupted (143
-    by SIGTERM) after a checkpoint was written.
+    Begin with `cnn-mnist train`. Every verb but serve takes --json: the last line of standard
+    output is then one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130
+    interrupted (143 by SIGTERM) after a checkpoint was written.
     """
 
 
-for _verb in (train, evaluate, predict, trials, report, export, import_, model, data):
+for _verb in (train, evaluate, predict, serve, trials, report, export, import_, model, data):
     cli.add_command(_verb)
 
 

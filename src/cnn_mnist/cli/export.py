@@ -20,6 +20,11 @@ from cnn_mnist.errors import RunError, needs_extra
 )
 @click.option("--output", type=FILE, metavar="P", help="Where to.  [default: in R]")
 @click.option(
+    "--triton",
+    is_flag=True,
+    help="Lay P out as a Triton model repository: the file and its config.pbtxt. Of onnx only.",
+)
+@click.option(
     "--calibrated",
     is_flag=True,
     help="Fit the probabilities to the validation images: a temperature, inside the graph.",
@@ -38,6 +43,7 @@ def export(
     run_dir: Path,
     format_: str,
     output: Path | None,
+    triton: bool,
     calibrated: bool,
     weights: str,
     data: str | None,
@@ -51,8 +57,11 @@ def export(
     """
     if format_ != "onnx" and weights != "float32":
         raise click.UsageError(f"--weights {weights} is of --format onnx only")
+    if format_ != "onnx" and triton:
+        raise click.UsageError("--triton is of --format onnx only")
     from cnn_mnist.data.load import load
     from cnn_mnist.run import Run, data_of, read_identity
+    from cnn_mnist.triton import model_file, write_config
 
     with needs_extra("train", "exporting"):
         from cnn_mnist.classifier import Classifier
@@ -60,14 +69,17 @@ def export(
     identity = read_identity(Run(run_dir))
     if identity is None:
         raise RunError(f"{run_dir} is no run directory: it has no recipe.json")
+    repository = output or run_dir / "triton"
     dataset = load(data or data_of(identity), data_dir)
     result = Classifier(run_dir).export(
         dataset.test.images,
         format_=format_,
-        path=output,
+        path=model_file(repository) if triton else output,
         calibration=dataset.validation if calibrated else None,
         weights=weights,
     )
+    if triton:
+        result["config"] = str(write_config(repository))
     emit(
         result,
         as_json=as_json,

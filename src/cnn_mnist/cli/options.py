@@ -52,6 +52,14 @@ device_option = click.option(
     help="Where to compute; auto is cuda where there is one.",
 )
 
+model_option = click.option(
+    "--model",
+    "model_path",
+    type=FILE,
+    metavar="R|MODEL.onnx",
+    help="A run directory or a model file.  [default: the model in the box]",
+)
+
 
 def training_options(command: Command) -> Command:
     """The flags that say what is trained, on what, and where."""
@@ -79,6 +87,16 @@ def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
     """Where a run lives if nothing is said: the same command finds it again."""
     own = [] if recipe.network == RECIPES[recipe.name].network else [recipe.network]
     return Path("runs", "-".join([recipe.name, *own, dataset, last]))
+
+
+def model_file(path: Path | None) -> Path:
+    """The model file that `model_option` means."""
+    from cnn_mnist.infer import PRETRAINED
+    from cnn_mnist.run import Run
+
+    if path is None:
+        return PRETRAINED
+    return Run(path).model_file if path.is_dir() else path
 
 
 def emit(result: dict[str, Any], *, as_json: bool, text: str) -> None:

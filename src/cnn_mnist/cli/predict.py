@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cnn_mnist.cli.options import FILE, json_option, table
+from cnn_mnist.cli.options import FILE, json_option, model_file, model_option, table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
@@ -25,13 +25,7 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
-@click.option(
-    "--model",
-    "model_path",
-    type=FILE,
-    metavar="R|MODEL.onnx",
-    help="A run directory or a model file.  [default: the model in the box]",
-)
+@model_option
 @click.option("--lines", is_flag=True, help="Break the text where the picture has a new row.")
 @click.option(
     "--explain",
@@ -57,13 +51,11 @@ def predict(
     MNIST's own files). What is no digit is marked ? and left out of the text. A file that cannot be
     read is reported, the others are read all the same, and the exit code is 3.
     """
-    from cnn_mnist.infer import PRETRAINED, Model
-    from cnn_mnist.run import Run
+    from cnn_mnist.infer import Model
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
-    path = model_path or PRETRAINED
-    model = Model(Run(path).model_file if path.is_dir() else path)
+    model = Model(model_file(model_path))
     found = list(_expand(files))
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError(f"--explain draws one picture, not {len(found)} files or an array")
@@ -139,18 +131,13 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
     yield str(file), reading
 
 
-def _as_dict(name: str, reading: "Reading", separator: str) -> dict[str, Any]:
-    digits = [digit.to_dict() for digit in reading.digits]
-    return {"file": name, "text": separator.join(reading.text_lines), "digits": digits}
-
-
 def _print_json(
     readings: Iterable[tuple[str, "Reading"]], failures: list[dict[str, str]], separator: str
 ) -> None:
     """One line, written piece by piece: a million images need no more memory than one."""
     click.echo('{"images": [', nl=False)
     for number, (name, reading) in enumerate(readings):
-        piece = json.dumps(_as_dict(name, reading, separator))
+        piece = json.dumps({"file": name, **reading.to_dict(separator)})
         click.echo(f", {piece}" if number else piece, nl=False)
     click.echo(f'], "errors": {json.dumps(failures)}}}')
 

@@ -8,11 +8,12 @@ candidates are digits, and which digits, is decided in `cnn_mnist.reading`.
 
 from cnn_mnist.image.find import Candidate, find_candidates
 from cnn_mnist.image.glyph import BOX, SIZE, to_glyph
-from cnn_mnist.image.picture import FORMATS, SUFFIXES, Picture, decode
+from cnn_mnist.image.picture import FORMATS, MAX_PIXELS, SUFFIXES, Picture, decode
 
 __all__ = [
     "BOX",
     "FORMATS",
+    "MAX_PIXELS",
     "SIZE",
     "SUFFIXES",
     "Candidate",

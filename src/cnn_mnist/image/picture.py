@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cnn_mnist.errors import ImageError
+from cnn_mnist.errors import ImageError, ImageSizeError
 
 FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
@@ -33,32 +33,36 @@ class Picture:
     """Width and height of the upright picture before it was reduced."""
 
 
-def decode(picture: Path | bytes) -> Picture:
+def decode(picture: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode a picture's first frame, upright, transparency on white.
 
     Args:
         picture: a file or its bytes: PNG, JPEG, BMP, GIF, WebP or TIFF of any mode.
+        max_pixels: width times height that is refused before it is decoded, if more.
 
     Raises:
-        ImageError: it cannot be read, is no picture, is damaged, or is too large.
+        ImageSizeError: it is too large.
+        ImageError: it cannot be read, is no picture, or is damaged.
     """
     name = str(picture) if isinstance(picture, Path) else "the picture"
     try:
         content = picture.read_bytes() if isinstance(picture, Path) else picture
         if len(content) > MAX_FILE_BYTES:
-            raise ImageError(f"{name} is {len(content):,} bytes: at most {MAX_FILE_BYTES:,} fit")
+            raise ImageSizeError(
+                f"{name} is {len(content):,} bytes: at most {MAX_FILE_BYTES:,} fit"
+            )
         with catch_warnings():
             simplefilter("ignore")  # Pillow warns of oddities (EXIF, palettes) that do no harm here
             with Image.open(BytesIO(content), formats=FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ImageError(
-                        f"{name} is {image.width}x{image.height}: at most {MAX_PIXELS:,} pixels fit"
+                if image.width * image.height > max_pixels:
+                    raise ImageSizeError(
+                        f"{name} is {image.width}x{image.height}: at most {max_pixels:,} pixels fit"
                     )
                 return _decode(image)
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is no picture: expected {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} has too many pixels: at most {MAX_PIXELS:,} fit") from error
+        raise ImageSizeError(f"{name} has too many pixels: at most {max_pixels:,} fit") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageError(f"{name} cannot be read: {reason}") from error

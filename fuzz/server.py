@@ -1,0 +1,196 @@
+"""Damaged and senseless requests to the server: no crash, no 5xx but 503.
+
+    python fuzz/server.py --n 2000 > benchmarks/results/serve_fuzz.json
+
+Three kinds: what schemathesis makes of the server's own OpenAPI document, valid and not, `n` for
+each path; each path by each of the eight methods, with those bodies; and `n` damaged requests as
+raw bytes. The last line of standard output is one JSON object; what went wrong is printed.
+"""
+
+import argparse
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from pictures import drawing, mutated
+from schemathesis.generation import GenerationMode
+
+from cnn_mnist.machine import machine, versions
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+INFER = "/v2/models/cnn-mnist/infer"
+
+
+class Watch:
+    """Counts answers by status, and prints those that must not be."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[str] = Counter()
+        self.wrong = 0
+
+    def see(self, what: str, status: int | str) -> None:
+        """An answer's status, or why there was none."""
+        self.statuses[str(status)] += 1
+        fine = status in ("closed", "not sent") or (isinstance(status, int) and status < 500)
+        if not fine and status != 503:
+            self.wrong += 1
+            print(f"{what}: {status}")
+
+
+def from_document(url: str, count: int, watch: Watch) -> None:
+    """What schemathesis makes of each path, by its own method and by all others."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    session = requests.Session()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+
+            @seed(0)
+            @settings(
+                max_examples=count,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def send(case: Any) -> None:
+                arguments = case.as_transport_kwargs(base_url=url)
+                other = METHODS[sum(watch.statuses.values()) % len(METHODS)]
+                for method in (case.method, other):
+                    arguments["method"] = method
+                    status = _status(lambda: session.request(**arguments, timeout=30))
+                    watch.see(f"{method} {case.path}", status)
+
+            try:
+                send()
+            except Exception as error:  # a path without anything to get wrong has no such cases
+                if type(error).__name__ not in ("Unsatisfiable", "InvalidArgument"):
+                    raise
+        for method in METHODS:
+            path = operation.full_path
+            for body in (None, b"", b"{}", b"\x00" * 70_000):
+                status = _status(
+                    partial(session.request, method, url + path, data=body, timeout=30)
+                )
+                watch.see(f"{method} {path}", status)
+
+
+def _status(send: Callable[[], requests.Response]) -> int | str:
+    try:
+        return send().status_code
+    except (UnicodeError, ValueError, requests.exceptions.InvalidHeader):
+        return "not sent"  # HTTP cannot carry it
+    except requests.exceptions.ConnectionError as error:
+        return f"no answer: {error}"
+
+
+def seeds() -> dict[str, bytes]:
+    """Whole requests as bytes."""
+    stream = BytesIO()
+    drawing().save(stream, "PNG")
+    picture = stream.getvalue()
+    tensor = {"name": "images", "shape": [1, 1, 28, 28], "datatype": "FP32", "data": [0.5] * 784}
+    infer = json.dumps({"inputs": [tensor]}).encode()
+    boundary = b"--b\r\nContent-Disposition: form-data; name=file; filename=x.png\r\n\r\n"
+    form = boundary + picture + b"\r\n--b--\r\n"
+    parts = picture[:99], picture[99:], b""
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    return {
+        "page": _request("GET", "/"),
+        "metrics": _request("GET", "/metrics"),
+        "picture": _request("POST", "/predict", picture),
+        "layers": _request("POST", "/layers?digit=0", picture),
+        "form": _request("POST", "/predict", form, "Content-Type: multipart/form-data; boundary=b"),
+        "infer": _request("POST", INFER, infer),
+        "pipeline": _request("GET", "/v2") * 3,
+        "chunks": b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks,
+    }
+
+
+def _request(method: str, path: str, body: bytes = b"", *fields: str) -> bytes:
+    length = [f"Content-Length: {len(body)}"] if body else []
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *fields, *length, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def raw(port: int, count: int, watch: Watch) -> None:
+    """Damaged bytes, each on a connection of its own."""
+    files = seeds()
+    for number in range(count):
+        form, content = mutated(files, number)
+        watch.see(f"raw {number}, {form}", _first_status(port, content))
+
+
+def _first_status(port: int, content: bytes) -> int | str:
+    with socket.create_connection(("127.0.0.1", port), timeout=40) as client:
+        try:
+            client.sendall(content)
+            client.shutdown(socket.SHUT_WR)
+            received = b""
+            while part := client.recv(1 << 16):
+                received += part
+        except TimeoutError:
+            return "hung"
+        except OSError:
+            return "closed"
+    worst = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", received)]
+    return max(worst, default="closed")
+
+
+def run(count: int) -> dict[str, Any]:
+    """All three kinds against a server of its own."""
+    command = [sys.executable, "-m", "cnn_mnist", "serve", "--port", "0"]
+    watches = {"document": Watch(), "raw": Watch()}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        match = re.search(r"http://127\.0\.0\.1:(\d+)", process.stderr.readline())
+        assert match
+        lines = process.stderr
+        tracebacks: list[str] = []
+        reader = threading.Thread(
+            target=lambda: tracebacks.extend(line for line in lines if "traceback" in line.lower())
+        )
+        reader.start()
+        try:
+            url = match[0]
+            from_document(url, count, watches["document"])
+            raw(int(match[1]), count, watches["raw"])
+            alive = requests.get(f"{url}/v2/health/ready", timeout=30).status_code == 200
+        finally:
+            process.terminate()
+            code = process.wait(40)
+            reader.join()
+    for line in tracebacks:
+        print(line, end="")
+    return {
+        "n": count,
+        **{name: dict(sorted(watch.statuses.items())) for name, watch in watches.items()},
+        "wrong": sum(watch.wrong for watch in watches.values()),
+        "tracebacks": len(tracebacks),
+        "alive": alive,
+        "exit_code": code,
+    }
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--n", type=int, default=2000, help="cases for each path, and raw ones")
+    result = run(parser.parse_args().n)
+    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+
+
+if __name__ == "__main__":
+    main()

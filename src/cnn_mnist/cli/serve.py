@@ -1,0 +1,64 @@
+"""`cnn-mnist serve`."""
+
+from pathlib import Path
+
+import click
+
+from cnn_mnist.cli.options import FILE, model_option
+from cnn_mnist.errors import needs_extra
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes any that is free.",
+)
+@model_option
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1, max=256),
+    metavar="N",
+    help="Batches computed at a time in each process.  [default: one for each core]",
+)
+@click.option(
+    "--token-file",
+    type=FILE,
+    metavar="F",
+    help="Answer only who sends `Authorization: Bearer` and the one line of this file.",
+)
+def serve(
+    host: str,
+    port: int,
+    model_path: Path | None,
+    workers: int,
+    threads: int | None,
+    token_file: Path | None,
+) -> None:
+    """Serve the network over HTTP, with a page to draw on.
+
+    /predict reads pictures, /v2 speaks the Open Inference Protocol, /metrics is for Prometheus and
+    /openapi.json says it all. SIGTERM: readiness turns false, what was accepted is answered, and
+    the exit code is 0. The log goes to standard error, one JSON object a line.
+    """
+    from cnn_mnist.cli.options import model_file
+
+    with needs_extra("serve", "serving"):
+        from cnn_mnist.serve.server import listen, run
+        from cnn_mnist.serve.service import Service
+        from cnn_mnist.serve.settings import Settings, read_token
+
+    token = read_token(token_file) if token_file else None
+    settings = Settings(model=model_file(model_path), threads=threads or 0, token=token)
+    Service(settings).close()  # says what is wrong with the model before anything listens
+    with listen(host, port) as listening:
+        host, port = listening.getsockname()[:2]
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        click.echo(f"serving {settings.model.name} on http://{place}: Ctrl-C ends it", err=True)
+        run(settings, listening, workers)

@@ -1,0 +1,109 @@
+"""What the tests of serving share: a server as its users have it, in a process of its own."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+_START = "import resource, sys\n{}\nfrom cnn_mnist.cli import main\nmain()"
+
+
+@dataclass
+class Server:
+    """A running `cnn-mnist serve`."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (names in lower case) and body of one request's answer."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, fields, response.read()
+        finally:
+            connection.close()
+
+    def socket(self) -> socket.socket:
+        """A connection on which anything can be sent."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Its exit code after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(40)
+
+
+@contextmanager
+def serving(*args: object, before: str = "") -> Iterator[Server]:
+    """A server on a free port.
+
+    Args:
+        args: of `cnn-mnist serve`.
+        before: Python that its process runs first: limits that a test cannot wait for.
+    """
+    command = [sys.executable, "-c", _START.format(before), "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, *map(str, args)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        match = re.search(r"http://127\.0\.0\.1:(\d+)", first)
+        assert match, first + process.stderr.read()
+        server = Server(process, int(match[1]))
+
+        def collect() -> None:
+            assert process.stderr is not None
+            for line in process.stderr:
+                server.log.append(json.loads(line) if line.startswith("{") else {"text": line})
+
+        collector = threading.Thread(target=collect)
+        collector.start()
+        try:
+            server.ask("GET", "/v2/health/live")
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(40)
+            finally:
+                process.kill()
+                collector.join()
+
+
+def drawn(*digits: str, kind: str = "PNG") -> bytes:
+    """A picture file of digits drawn with a pen, dark on white: 1, 4 and 7."""
+    strokes = {
+        "1": [[(50, 15), (50, 85)]],
+        "4": [[(38, 15), (30, 55), (68, 55)], [(58, 30), (56, 88)]],
+        "7": [[(25, 18), (70, 18), (45, 85)]],
+    }
+    page = Image.new("L", (100 * max(1, len(digits)), 100), "white")
+    draw = ImageDraw.Draw(page)
+    for number, digit in enumerate(digits):
+        for stroke in strokes[digit]:
+            draw.line([(100 * number + x, y) for x, y in stroke], 20, 7, "curve")
+    stream = BytesIO()
+    page.save(stream, kind)
+    return stream.getvalue()

@@ -1,0 +1,248 @@
+"""The page in a real browser: drawing, pictures, languages, themes, keys, and who is asked."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from serving import Server, drawn, serving
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+def opened(context: BrowserContext, server: Server) -> Page:
+    """The page with an empty sheet, watched: what it complains of, whom it asks."""
+    page = context.new_page()
+    page.complaints = []  # type: ignore[attr-defined]
+    page.asked = set()  # type: ignore[attr-defined]
+    page.on("console", lambda message: page.complaints.append(message.text))  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
+    page.on("request", lambda request: page.asked.add(request.url.split("/")[2]))  # type: ignore[attr-defined]
+    page.goto(server.url)
+    expect(page.locator("#text")).to_have_text("3")  # the example that draws itself
+    page.click("#clear")
+    expect(page.locator("#text")).to_have_text("–")
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-GB", reduced_motion="reduce"
+    )
+    page = opened(context, server)
+    yield page
+    assert page.complaints == []  # type: ignore[attr-defined]
+    assert page.asked == {f"127.0.0.1:{server.port}"}  # type: ignore[attr-defined]
+    context.close()
+
+
+THREE = [(0.4, 0.25), (0.5, 0.18), (0.58, 0.28), (0.5, 0.45), (0.6, 0.6), (0.52, 0.8), (0.38, 0.72)]
+ONE = [(0.2, 0.2), (0.2, 0.5), (0.2, 0.8)]
+CROSS = [
+    [(0.3, 0.2), (0.7, 0.8)],
+    [(0.7, 0.2), (0.3, 0.8)],
+    [(0.5, 0.1), (0.5, 0.9)],
+    [(0.2, 0.5), (0.8, 0.5)],
+]
+
+
+def on_sheet(page: Page, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Where shares of the sheet are in the window."""
+    box = page.locator("#canvas").bounding_box()
+    assert box
+    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+
+
+def draw(page: Page, points: list[tuple[float, float]]) -> None:
+    """A stroke with the mouse; places are shares of the sheet."""
+    places = on_sheet(page, points)
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+
+
+def test_a_3_drawn_with_the_mouse_is_read_as_3(page: Page) -> None:
+    draw(page, THREE)
+    expect(page.locator("#text")).to_have_text("3")
+    assert "best" in (page.locator("#bars li").nth(3).get_attribute("class") or "")
+    expect(page.locator("#spoken")).to_contain_text("Reads 3")
+
+
+def test_several_digits_have_boxes_and_each_its_own_layers(page: Page) -> None:
+    draw(page, THREE)
+    draw(page, ONE)
+    expect(page.locator("#text")).to_have_text("13")
+    expect(page.locator("#boxes i")).to_have_count(2)
+    expect(page.locator("#digits button").first).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#bars .best")).to_contain_text("1")
+    page.locator("#digits button").nth(1).click()
+    expect(page.locator("#digits button").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#bars .best")).to_contain_text("3")
+
+
+def test_every_layer_of_the_graph_is_shown_and_explained(page: Page) -> None:
+    draw(page, THREE)
+    cards = page.locator("#layers > li")
+    expect(cards.first.locator("h3")).to_have_text("Input")
+    expect(cards.nth(1).locator("h3")).to_have_text("conv1")
+    expect(cards.last.locator("h3")).to_have_text("probabilities")
+    for index in range(cards.count()):
+        assert len(cards.nth(index).locator("p").inner_text()) > 20
+    expect(cards.last.locator("output").nth(3)).to_have_text("1.00")
+
+
+def test_undo_eraser_and_clear(page: Page) -> None:
+    draw(page, THREE)
+    draw(page, ONE)
+    expect(page.locator("#text")).to_have_text("13")
+    page.click("#undo")
+    expect(page.locator("#text")).to_have_text("3")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#text")).to_have_text("–")
+    draw(page, THREE)
+    draw(page, ONE)
+    page.click("#eraser")
+    page.fill("#size", "60")
+    draw(page, ONE)
+    expect(page.locator("#text")).to_have_text("3")
+    page.click("#clear")
+    expect(page.locator("#text")).to_have_text("–")
+    expect(page.locator("#layers li")).to_have_count(0)
+
+
+def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
+    for stroke in CROSS:
+        draw(page, stroke)
+    expect(page.locator("#text")).to_have_text("Not a digit")
+    expect(page.locator("#boxes .refused")).to_have_count(1)
+
+
+def test_a_picture_can_be_chosen(page: Page) -> None:
+    file = {"name": "digits.png", "mimeType": "image/png", "buffer": drawn("1", "4", "7")}
+    page.set_input_files("#file", files=[file])  # type: ignore[list-item]
+    expect(page.locator("#text")).to_have_text("147")
+    draw(page, THREE)  # in its place
+    expect(page.locator("#text")).to_have_text("3")
+
+
+def test_a_picture_can_be_dropped_and_pasted(page: Page) -> None:
+    for event, holder in (("drop", "dataTransfer"), ("paste", "clipboardData")):
+        page.evaluate(
+            """([event, holder, bytes]) => {
+              const data = new DataTransfer();
+              data.items.add(new File([new Uint8Array(bytes)], "digits.png", {type: "image/png"}));
+              const made = new Event(event, {bubbles: true, cancelable: true});
+              Object.defineProperty(made, holder, {value: data});
+              dispatchEvent(made);
+            }""",
+            [event, holder, list(drawn("7", "4"))],
+        )
+        expect(page.locator("#text")).to_have_text("74")
+        page.click("#clear")
+        expect(page.locator("#text")).to_have_text("–")
+
+
+def test_the_keyboard_alone_can_draw(page: Page) -> None:
+    page.focus("#canvas")
+    for _ in range(8):
+        page.keyboard.press("ArrowUp")
+    page.keyboard.press(" ")
+    for _ in range(17):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    expect(page.locator("#text")).to_have_text("1")
+
+
+def test_the_language_changes_and_is_kept(page: Page) -> None:
+    page.click("#language")
+    expect(page.locator("#draw-title")).to_have_text("书写")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.locator("#canvas")).to_have_attribute("aria-label", "书写区")
+    page.reload()
+    expect(page.locator("#draw-title")).to_have_text("书写")
+    page.click("#language")
+    expect(page.locator("#draw-title")).to_have_text("Draw")
+
+
+def test_the_theme_follows_the_system_and_can_be_changed(browser: Browser, server: Server) -> None:
+    context = browser.new_context(color_scheme="dark")
+    page = opened(context, server)
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.click("#theme")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    context.close()
+
+
+def test_a_finger_draws_on_a_phone_and_nothing_is_wider_than_it(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True, locale="en"
+    )
+    page = opened(context, server)
+    touch = context.new_cdp_session(page)
+
+    def finger(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y} for x, y in on_sheet(page, places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    finger("touchStart", THREE[0])
+    for place in THREE[1:]:
+        finger("touchMove", place)
+    finger("touchEnd")
+    expect(page.locator("#text")).to_have_text("3")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, server: Server, scheme: str) -> None:
+    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    page = opened(context, server)
+    draw(page, THREE)
+    draw(page, ONE)
+    expect(page.locator("#layers > li")).not_to_have_count(0)
+    found = Axe().run(page).response["violations"]
+    assert not [
+        (rule["id"], node["html"])
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+    context.close()
+
+
+def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a-secret")
+    with serving("--token-file", tmp_path / "token") as server:
+        context = browser.new_context(reduced_motion="reduce")
+        page = context.new_page()
+        page.goto(server.url)
+        page.fill("#token", "a-secret")
+        page.keyboard.press("Enter")
+        expect(page.locator("#text")).to_have_text("3")
+        page.reload()
+        expect(page.locator("#text")).to_have_text("3")
+        context.close()
+
+
+def test_a_server_that_has_gone_is_said_to_be_away(browser: Browser) -> None:
+    with serving() as server:
+        context = browser.new_context(locale="en", reduced_motion="reduce")
+        page = opened(context, server)
+        assert server.end() == 0
+        draw(page, THREE)
+        expect(page.locator("#text")).to_have_text("The server does not answer.")
+        context.close()
