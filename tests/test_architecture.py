@@ -24,6 +24,8 @@ FLOORS = {
     "data": 2,
     "image": 2,
     "model": 3,
+    "lock": 3,
+    "parallel": 3,
     "run": 3,
     "evaluate": 3,
     "mistakes": 3,
@@ -38,6 +40,7 @@ FLOORS = {
     "tensorflow": 5,
     "classifier": 6,
     "trials": 7,
+    "workers": 7,
     "cli": 8,
     "__main__": 9,
 }

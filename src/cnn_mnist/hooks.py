@@ -7,7 +7,8 @@ never touch: the weights of a run are the same with any hooks or none.
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from cnn_mnist.errors import RunError, needs_extra
+from cnn_mnist.errors import CnnMnistError, HookError, RunError, needs_extra
 from cnn_mnist.files import replace
 from cnn_mnist.recipe import Recipe
 
@@ -76,6 +77,22 @@ class Hook:
 
     def end(self) -> None:
         """Called once after the last step, also when the run is stopped or fails."""
+
+
+@contextmanager
+def blamed(hook: Hook) -> Iterator[None]:
+    """Name the hook where it fails; an error of this package says enough by itself.
+
+    Raises:
+        HookError: anything went wrong inside the block.
+    """
+    try:
+        yield
+    except CnnMnistError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise HookError(f"the hook {type(hook).__name__} failed: {kind}: {error}") from error
 
 
 class JsonLines(Hook):

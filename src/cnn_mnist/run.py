@@ -12,14 +12,16 @@ All of it is read by public tools; nothing in it runs code.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cnn_mnist.data.catalog import SOURCES
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.errors import RunError
-from cnn_mnist.files import replace
+from cnn_mnist.files import read_bounded, replace
 from cnn_mnist.machine import machine, versions
-from cnn_mnist.recipe import Recipe
+from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, whole_number
+
+MAX_JSON_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ def read_identity(run: Run) -> Identity | None:
             recipe=Recipe.from_dict(content["recipe"]),
             dataset=str(content["dataset"]),
             dataset_sha256=str(content["dataset_sha256"]),
-            classes=int(content["classes"]),
-            seed=int(content["seed"]),
+            classes=whole_number(content["classes"], 1, MAX_CLASSES),
+            seed=whole_number(content["seed"], 0, MAX_SEED),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
@@ -142,12 +144,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
         RunError: the file cannot be read, or holds no JSON object.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bounded(path, MAX_JSON_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged: it holds no JSON object")
