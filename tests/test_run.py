@@ -85,6 +85,7 @@ def test_a_recipe_file_without_one_of_its_keys_is_damaged(
     content = json.loads(run.recipe_file.read_text())
     del content[key]
     run.recipe_file.write_text(json.dumps(content))
+    (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(RunError, match=f"damaged.*{key}"):
         read_identity(run)
 

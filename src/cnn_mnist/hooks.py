@@ -12,15 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import numpy as np
 import torch
 from torch import nn
 
 from cnn_mnist.errors import CnnMnistError, HookError, RunError, needs_extra
-from cnn_mnist.files import replace
+from cnn_mnist.files import read_bounded, replace
 from cnn_mnist.recipe import Recipe
+
+
+_MAX_BYTES: Final = 1 << 28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +111,13 @@ class JsonLines(Hook):
     def begin(self, start: Start) -> None:
         """Open the file; lines after the first step, and a torn last line, are dropped."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-            kept = [line for line in lines if _step_of(line) <= start.first_step]
-            replace(self.path, "".join(line + "\n" for line in kept).encode())
+            content = read_bounded(self.path, _MAX_BYTES) if self.path.exists() else b""
+            lines = content.splitlines(keepends=True)
+            replace(self.path, b"".join(ln for ln in lines if _step_of(ln) <= start.first_step))
             self._stream = self.path.open("a", encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.path} cannot be written: {error}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunError(f"{self.path} cannot be written: {reason}") from error
 
     def on_metrics(self, metrics: Mapping[str, float]) -> None:
         """Append a line and hand it to the operating system."""
@@ -132,10 +136,11 @@ class JsonLines(Hook):
             self._stream = None
 
 
-def _step_of(line: str) -> float:
+def _step_of(line: bytes) -> float:
+    """The step of a line of metrics; of one that is torn or damaged, none that was ever done."""
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return float("inf")
 
 

@@ -39,7 +39,7 @@ from cnn_mnist.lock import locked
 from cnn_mnist.model import as_tensor, build, classify
 from cnn_mnist.parallel import Group, joined
 from cnn_mnist.recipe import Recipe
-from cnn_mnist.run import Identity, Run, read_identity, write_identity
+from cnn_mnist.run import Identity, Run, read_identity, unfinish, warn_of_damage, write_identity
 
 DEVICES: Final = ("auto", "cpu", "cuda")
 
@@ -266,6 +266,7 @@ def train(
         if group.first:
             if read_identity(run) != identity:
                 write_identity(run, identity)
+            unfinish(run)
             hooks = (JsonLines(run.metrics_file), *hooks)
         with _told_where_it_stands(run, trainer):
             _loop(trainer, run, dataset.validation, hooks if group.first else ())
@@ -289,6 +290,7 @@ def _common_start(run: Run, identity: Identity, group: Group) -> Checkpoint | No
     """
     checkpoint = None
     if group.first:
+        warn_of_damage(run)
         before = read_identity(run)
         if before is not None and (changes := before.differences(identity)):
             raise RunError(

@@ -43,7 +43,7 @@ def launch(arguments: Sequence[str], *, workers: int, max_restarts: int = 0) -> 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, int(machine()["cores"]) // workers)))
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)  # the agent's; each worker has its own
     with TemporaryDirectory(prefix="cnn-mnist-workers-") as logs:
         config = LaunchConfig(
             min_nodes=1,
@@ -64,6 +64,8 @@ def launch(arguments: Sequence[str], *, workers: int, max_restarts: int = 0) -> 
             raise Interrupted(said, error.sigval) from error
         except ChildFailedError as error:
             raise _worker_error(error.failures) from error
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def is_worker() -> bool:

@@ -54,12 +54,16 @@ def predict(
     read is reported, the others are read all the same, and the exit code is 3.
     """
     from cnn_mnist.infer import PRETRAINED, Model
-    from cnn_mnist.run import Run
+    from cnn_mnist.run import Run, require_whole
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
     path = model_path or PRETRAINED
-    model = Model(Run(path).model_file if path.is_dir() else path)
+    if path.is_dir():
+        run = Run(path)
+        require_whole(run, run.model_file)
+        path = run.model_file
+    model = Model(path)
     found = list(_expand(files))
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError(f"--explain draws one picture, not {len(found)} files or an array")
