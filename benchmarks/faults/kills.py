@@ -1,0 +1,94 @@
+"""SIGKILL at any moment: what is there afterwards can be gone on with, and nothing is lost but steps.
+
+After every kill the run directory is looked at: its newest checkpoint must be whole, without a
+warning, and no more than one checkpoint interval behind the last step that was done. When a run has
+come to its end its weights and its optimizer's state must be those of the run left alone.
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faults import aims
+from benchmarks.faults.lives import HUNG, RECIPE, Life, live, result, undisturbed
+from cnn_mnist.checkpoint import newest
+from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.run import Run, read_identity
+
+
+def campaign(
+    folder: Path, dataset: Dataset, *, workers: int, at_random: int, aimed: int, seed: int = 0
+) -> dict[str, Any]:
+    """Kill so many lives at random moments and at each touch of the disk in turn; count."""
+    draw = random.Random(seed)
+    alone, seconds = undisturbed(folder / "alone", dataset, workers=workers)
+    counts: Counter[str] = Counter()
+    worst = 0
+    run_dir = folder / "killed"
+    aim = 0
+    while (left := at_random - counts["killed_at_random"]) > 0 or counts["killed_at_aim"] < aimed:
+        if left > 0:
+            life = live(run_dir, dataset, workers=workers)
+            _kill_at_random(life, draw, draw.uniform(0, seconds))
+            kind = "killed_at_random"
+        else:
+            aim += 1
+            number = aim
+            life = live(
+                run_dir, dataset, workers=workers, prepare=lambda: aims.at(number, aims.die)
+            )
+            kind = "killed_at_aim"
+        codes = life.end()
+        if HUNG in codes:
+            counts["hung"] += 1
+        elif -signal.SIGKILL in codes:
+            counts[kind] += 1
+            redone = _behind(run_dir, life)
+            worst = max(worst, redone if redone is not None else 0)
+            counts["not_loadable"] += redone is None
+        elif all(code == 0 for code in codes):
+            counts["runs_finished"] += 1
+            counts["other_weights"] += result(run_dir) != alone
+            shutil.rmtree(run_dir)
+        else:
+            counts["other_ends"] += 1
+    if run_dir.exists():  # the last one is left alone, to its end
+        counts["other_ends"] += any(live(run_dir, dataset, workers=workers).end())
+        counts["runs_finished"] += 1
+        counts["other_weights"] += result(run_dir) != alone
+    names = ("killed_at_random", "killed_at_aim", "runs_finished")
+    bad = ("not_loadable", "other_weights", "other_ends", "hung")
+    return {
+        "workers": workers,
+        **{name: counts[name] for name in (*names, *bad)},
+        "most_steps_redone": worst,
+        "checkpoint_every": RECIPE.checkpoint_every,
+        "sha256": alone[0],
+    }
+
+
+def _kill_at_random(life: Life, draw: random.Random, delay_s: float) -> None:
+    """All processes at once, or only one of them, which the others must notice."""
+    time.sleep(delay_s)
+    victim = draw.choice([None, *life.pids]) if len(life.pids) > 1 else None
+    for pid in [victim] if victim else life.pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _behind(run_dir: Path, life: Life) -> int | None:
+    """Steps that will be done again; None where there is nothing to go on with."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            read_identity(Run(run_dir))
+            checkpoint = newest(Run(run_dir).checkpoints)
+        except Exception as error:
+            print(f"{run_dir} cannot be gone on with: {error!r}")
+            return None
+    return max(0, life.progress.newest - (checkpoint.step if checkpoint else 0))
