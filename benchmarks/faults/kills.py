@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: what is there afterwards can be gone on with, and nothing is lost but steps.
+"""SIGKILL at any moment: what is there afterwards can be gone on with; nothing is lost but steps.
 
 After every kill the run directory is looked at: its newest checkpoint must be whole, without a
 warning, and no more than one checkpoint interval behind the last step that was done. When a run has
@@ -12,6 +12,7 @@ import signal
 import time
 import warnings
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def campaign(
     folder: Path, dataset: Dataset, *, workers: int, at_random: int, aimed: int, seed: int = 0
 ) -> dict[str, Any]:
     """Kill so many lives at random moments and at each touch of the disk in turn; count."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     alone, seconds = undisturbed(folder / "alone", dataset, workers=workers)
     counts: Counter[str] = Counter()
     worst = 0
@@ -39,10 +40,8 @@ def campaign(
             kind = "killed_at_random"
         else:
             aim += 1
-            number = aim
-            life = live(
-                run_dir, dataset, workers=workers, prepare=lambda: aims.at(number, aims.die)
-            )
+            dying = partial(aims.at, aim, aims.die)
+            life = live(run_dir, dataset, workers=workers, prepare=dying)
             kind = "killed_at_aim"
         codes = life.end()
         if HUNG in codes:

@@ -136,6 +136,7 @@ def live(
         pid = os.fork()
         if pid == 0:
             code = 1
+            said = os.open(f"{run_dir}.error", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
             faulthandler.dump_traceback_later(PATIENCE_S - 5)
             try:
                 if workers > 1:
@@ -145,7 +146,7 @@ def live(
                 train(Run(run_dir), recipe, dataset, device="cpu", hooks=[progress])
                 code = 0
             except CnnMnistError as error:
-                (run_dir.parent / f"{run_dir.name}.error").write_text(str(error))
+                os.write(said, str(error).encode())
                 code = error.exit_code
             except BaseException as error:
                 print(f"rank {rank}: {type(error).__name__}: {error}", file=sys.stderr)

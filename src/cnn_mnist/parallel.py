@@ -25,6 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 from cnn_mnist.errors import WorkerLostError
 
 _PARENT_LOOK_S: Final = 0.5
+_LETTING_GO_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,9 @@ def joined(device: torch.device, group: Group) -> Iterator[None]:
         raise
     finally:
         if dist.is_initialized():
+            # gloo's threads need the interpreter to let go of the last results, and the group's
+            # end waits for them without giving it away: let them be done before
+            time.sleep(_LETTING_GO_S)
             dist.destroy_process_group()
 
 

@@ -103,9 +103,13 @@ def require_whole(run: Run, *files: Path) -> None:
 
 
 def warn_of_damage(run: Run) -> None:
-    """Give a `CnnMnistWarning` for each finished file of a run that is not what it was."""
+    """Give a `CnnMnistWarning` for each result of a run that is not what it was.
+
+    That of `recipe.json` is an error, see `read_identity`.
+    """
     for name in sums.damaged(run.path):
-        warnings.warn(_damage(run, name), CnnMnistWarning, stacklevel=2)
+        if name != run.recipe_file.name:
+            warnings.warn(_damage(run, name), CnnMnistWarning, stacklevel=2)
 
 
 def _damage(run: Run, name: str) -> str:
