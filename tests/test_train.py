@@ -288,9 +288,15 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="do not fit the network"):
         other.restore(checkpoint)
     same = Trainer(tiny_recipe(), tiny_split(20), 10, seed=0, device="cpu")
-    odd = replace(checkpoint, optimizer={"conv9.weight/exp_avg": torch.zeros(1)})
-    with pytest.raises(RunError, match=r"conv9\.weight/exp_avg"):
-        same.restore(odd)
+    good = dict(checkpoint.optimizer)
+    for odd in (
+        good | {"conv9.weight/exp_avg": torch.zeros(1)},
+        good | {"logits.bias/exp_avg": torch.zeros(1)},  # would spread over all ten
+        good | {"logits.bias/step": torch.zeros(2)},
+        {name: value for name, value in good.items() if name != "logits.bias/exp_avg"},
+    ):
+        with pytest.raises(RunError, match=r"optimizer state '(conv9\.weight|logits\.bias)/"):
+            same.restore(replace(checkpoint, optimizer=odd))
 
 
 def test_at_the_end_the_statistics_are_those_of_the_images_as_they_are(tmp_path: Path) -> None:

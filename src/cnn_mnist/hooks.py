@@ -22,7 +22,6 @@ from cnn_mnist.errors import CnnMnistError, HookError, RunError, needs_extra
 from cnn_mnist.files import read_bounded, replace
 from cnn_mnist.recipe import Recipe
 
-
 _MAX_BYTES: Final = 1 << 28
 
 

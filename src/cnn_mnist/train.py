@@ -47,6 +47,9 @@ _ALONE: Final = Group()
 _SETTLING_IMAGES: Final = 20_000
 _SETTLING_BATCH: Final = 500
 
+_STATE: Final = {"sgd": (), "adam": ("step", "exp_avg", "exp_avg_sq")}
+"""What each optimizer keeps of a parameter."""
+
 _AUGMENTATIONS: Final[dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]]] = {
     "affine": affine,
     "elastic": elastic,
@@ -190,9 +193,13 @@ class Trainer:
         parameters = dict(self.model.named_parameters())
         indices = {name: index for index, name in enumerate(parameters)}
         state: dict[int, dict[str, torch.Tensor]] = {}
+        expected = {f"{name}/{key}" for name in parameters for key in _STATE[self.recipe.optimizer]}
+        if checkpoint.optimizer.keys() and (lost := expected - checkpoint.optimizer.keys()):
+            raise RunError(f"the checkpoint lacks the optimizer state {min(lost)!r}")
         for path, value in checkpoint.optimizer.items():
             name, _, key = path.rpartition("/")
-            if name not in parameters:
+            shape = parameters[name].shape if key != "step" and name in parameters else ()
+            if path not in expected or value.shape != shape or value.dtype != torch.float32:
                 raise RunError(f"the checkpoint's optimizer state {path!r} fits no parameter")
             if value.ndim:  # in the parameter's own memory order, as when it was made
                 value = torch.empty_like(parameters[name]).copy_(value)

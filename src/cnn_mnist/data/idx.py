@@ -13,6 +13,7 @@ import hashlib
 import math
 import struct
 import zlib
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,8 @@ import numpy.typing as npt
 from cnn_mnist.errors import DataError
 from cnn_mnist.files import replace
 
-MAX_BYTES: Final = 4 << 30
+MAX_BYTES: Final = 1 << 30
+_CHUNK_BYTES: Final = 1 << 20
 _UNSIGNED_BYTE: Final = 8
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
@@ -58,7 +60,7 @@ def read(
                 expected = math.prod(sizes)
                 if expected > MAX_BYTES:
                     raise DataError(f"{path} claims {expected:,} values: more than is believable")
-                body = stream.read(expected)
+                body = _body(stream, expected)
                 surplus = stream.read(1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is damaged or truncated: {error}") from error
@@ -80,9 +82,17 @@ def read(
             )
     try:
         # a bytearray gives a writable array, which torch can share without a copy
-        return np.frombuffer(bytearray(body), dtype=np.uint8).reshape(sizes)
+        return np.frombuffer(body, dtype=np.uint8).reshape(sizes)
     except ValueError as error:  # more dimensions, or empty ones of more places, than NumPy has
         raise DataError(f"{path} has a shape that cannot be: {error}") from error
+
+
+def _body(stream: gzip.GzipFile | BufferedReader, size: int) -> bytearray:
+    """The next `size` bytes, or what there is of them: no memory is taken on the header's word."""
+    body = bytearray()
+    while chunk := stream.read(min(size - len(body), _CHUNK_BYTES)):
+        body += chunk
+    return body
 
 
 def _rank(path: Path, header: bytes, dimensions: int | None) -> int:
