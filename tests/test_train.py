@@ -412,7 +412,7 @@ def test_a_hook_that_dies_is_named_with_the_checkpoint_to_go_on_from(tmp_path: P
 
 
 def test_an_error_of_this_package_in_a_hook_stays_what_it_is(tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLossError, match="^mine$"):
+    with pytest.raises(NonFiniteLossError, match=r"^mine$"):
         trained(tmp_path, hooks=(Dies(NonFiniteLossError("mine")),))
 
 
