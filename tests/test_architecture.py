@@ -127,6 +127,8 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 def test_no_source_file_unpickles() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
-        assert "import pickle" not in text
-        assert "torch.load(" not in text
-        assert "allow_pickle=True" not in text
+        for what_runs_code in (
+            *("import pickle", "import marshal", "import shelve", "import joblib"),
+            *("torch.load(", "torch.save(", "allow_pickle=True", "_object_list(", "gather_object("),
+        ):
+            assert what_runs_code not in text, path

@@ -179,3 +179,16 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_is_refused(path: Path) -> None:
     stored(path, CONTENT).chmod(0)
     assert "Permission denied" in refusal(path)
+
+
+def test_a_header_is_not_taken_at_its_word_for_memory(tmp_path: Path) -> None:
+    path = tmp_path / "claims-1-gib"
+    path.write_bytes(struct.pack(">HBBI", 0, 8, 1, 1 << 30) + b"few")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="is truncated"):
+            idx.read(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 << 20
