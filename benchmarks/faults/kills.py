@@ -51,6 +51,8 @@ def campaign(
             redone = _behind(run_dir, life)
             worst = max(worst, redone if redone is not None else 0)
             counts["not_loadable"] += redone is None
+            if counts[kind] % 50 == 0:
+                print(f"{kind}: {counts[kind]}", flush=True)
         elif all(code == 0 for code in codes):
             counts["runs_finished"] += 1
             counts["other_weights"] += result(run_dir) != alone

@@ -92,26 +92,32 @@ class Life:
 
     def kill(self) -> None:
         """SIGKILL to all that are left."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
         for pid in self.pids:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
     def end(self) -> list[int]:
         """Wait for the end of all; their exit codes, -N where signal N ended one.
 
-        Where it does not come, all are killed, and one more code is `HUNG`.
+        Where one fails, the others get SIGTERM, as from torchrun's agent. Where the end does not
+        come, all are killed, and one more code is `HUNG`.
         """
-        codes = []
+        codes: list[int] = []
         until = time.monotonic() + PATIENCE_S
         while self.pids:
-            pid, status = os.waitpid(self.pids[0], os.WNOHANG)
-            if pid:
-                codes.append(os.waitstatus_to_exitcode(status))
-                self.pids.pop(0)
-            elif time.monotonic() > until:
+            for pid in list(self.pids):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    self.pids.remove(pid)
+                    codes.append(os.waitstatus_to_exitcode(status))
+                    if codes[-1]:
+                        self._signal(signal.SIGTERM)
+            if time.monotonic() > until:
                 self.kill()
                 until, codes = float("inf"), [*codes, HUNG]
-            else:
-                time.sleep(0.002)
+            time.sleep(0.002)
         return codes
 
 
