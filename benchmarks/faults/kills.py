@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import aims
-from benchmarks.faults.lives import HUNG, RECIPE, Life, live, result, undisturbed
+from benchmarks.faults.lives import HUNG, PATIENCE_S, RECIPE, Life, live, result, undisturbed
 from cnn_mnist.checkpoint import newest
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.run import Run, read_identity
@@ -28,7 +28,7 @@ def campaign(
 ) -> dict[str, Any]:
     """Kill so many lives at random moments and at each touch of the disk in turn; count."""
     draw = random.Random(seed)  # noqa: S311
-    alone, seconds = undisturbed(folder / "alone", dataset, workers=workers)
+    alone = undisturbed(folder / "alone", dataset, workers=workers)
     counts: Counter[str] = Counter()
     worst = 0
     run_dir = folder / "killed"
@@ -36,7 +36,7 @@ def campaign(
     while (left := at_random - counts["killed_at_random"]) > 0 or counts["killed_at_aim"] < aimed:
         if left > 0:
             life = live(run_dir, dataset, workers=workers)
-            _kill_at_random(life, draw, draw.uniform(0, seconds))
+            _kill_at_random(life, draw)
             kind = "killed_at_random"
         else:
             aim += 1
@@ -74,9 +74,16 @@ def campaign(
     }
 
 
-def _kill_at_random(life: Life, draw: random.Random, delay_s: float) -> None:
-    """All processes at once, or only one of them, which the others must notice."""
-    time.sleep(delay_s)
+def _kill_at_random(life: Life, draw: random.Random) -> None:
+    """Up to 30 steps from its beginning or, one in five, before: all processes, or only one."""
+    if draw.random() < 0.2:
+        time.sleep(draw.uniform(0, 0.5))
+    else:
+        steps = draw.randrange(30)
+        until = time.monotonic() + PATIENCE_S
+        while not life.progress.reached(steps) and time.monotonic() < until:
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.1))
     victim = draw.choice([None, *life.pids]) if len(life.pids) > 1 else None
     for pid in [victim] if victim else life.pids:
         os.kill(pid, signal.SIGKILL)

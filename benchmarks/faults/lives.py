@@ -40,7 +40,7 @@ RECIPE = Recipe(
 )
 """Everything that has a state or draws: dropout, Adam, augmentation, a schedule."""
 
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 """A life that takes longer hangs."""
 
 HUNG = 999
@@ -60,6 +60,7 @@ class Progress(Hook):
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 16)
+        self._write(-1, -1)
 
     def begin(self, start: Start) -> None:
         """Note where the life begins."""
@@ -81,6 +82,10 @@ class Progress(Hook):
     def newest(self) -> int:
         """Steps done so far."""
         return int(struct.unpack("<qq", self._shared[:])[1])
+
+    def reached(self, steps: int) -> bool:
+        """Whether so many steps have been done since the beginning, or all there are."""
+        return self.first >= 0 and self.newest >= min(self.first + steps, RECIPE.steps)
 
 
 @dataclass
@@ -168,15 +173,12 @@ def result(run_dir: Path, steps: int = RECIPE.steps) -> tuple[str, str]:
     return sha256(folder / "model.safetensors"), sha256(folder / "optimizer.safetensors")
 
 
-def undisturbed(
-    run_dir: Path, dataset: Dataset, *, workers: int = 1
-) -> tuple[tuple[str, str], float]:
-    """The result of a life that is left alone, and how many seconds it took."""
-    began = time.monotonic()
+def undisturbed(run_dir: Path, dataset: Dataset, *, workers: int = 1) -> tuple[str, str]:
+    """The result of a life that is left alone."""
     codes = live(run_dir, dataset, workers=workers).end()
     if any(codes):
         raise RuntimeError(f"the undisturbed run ended with {codes}")
-    return result(run_dir), time.monotonic() - began
+    return result(run_dir)
 
 
 def _free_port() -> int:

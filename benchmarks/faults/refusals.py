@@ -37,7 +37,7 @@ FAULTS: dict[str, Callable[[int], Callable[[], None]]] = {
 
 def campaign(folder: Path, dataset: Dataset, *, each: int) -> dict[str, Any]:
     """So many lives with each fault; count their ends."""
-    alone, _ = undisturbed(folder / "alone", dataset)
+    alone = undisturbed(folder / "alone", dataset)
     results = {}
     for name, fault in FAULTS.items():
         counts: Counter[str] = Counter()
