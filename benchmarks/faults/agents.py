@@ -10,19 +10,26 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.lives import result
+from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.recipe import named
+from cnn_mnist.run import Identity, Run, write_identity
 
-STEPS = 6_000
-FLAGS = ("--recipe", "tutorial", "--network", "softmax", "--data", "digits")
+STEPS = 1_500
+RECIPE = replace(named("tutorial"), network="softmax", checkpoint_every=50)
 PATIENCE_S = 900.0
 CLI = (sys.executable, "-m", "cnn_mnist", "train")
 
 
-def campaign(folder: Path, *, steps: int = STEPS) -> dict[str, Any]:
+def campaign(folder: Path, dataset: Dataset, *, steps: int = STEPS) -> dict[str, Any]:
     """Restarts, two agents, and an agent that dies; the weights are those of a run left alone."""
+    identity = Identity.of(replace(RECIPE, steps=steps), dataset, 0)
+    for name in ("alone", "restarts", "two", "elsewhere", "agent", "term", "int"):
+        write_identity(Run(folder / name), identity)  # whose recipe the commands take
     alone = _run(folder / "alone", steps, "--workers", "2")
     return {
         "steps": steps,
@@ -36,7 +43,7 @@ def campaign(folder: Path, *, steps: int = STEPS) -> dict[str, Any]:
 
 
 def _command(run_dir: Path, steps: int, *more: str) -> list[str]:
-    return [*CLI, *FLAGS, "--run-dir", str(run_dir), "--steps", str(steps), *more]
+    return [*CLI, "--run-dir", str(run_dir), "--steps", str(steps), *more]
 
 
 def _run(run_dir: Path, steps: int, *more: str) -> tuple[tuple[str, str], float]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import aims
-from benchmarks.faults.lives import HUNG, PATIENCE_S, RECIPE, Life, live, result, undisturbed
+from benchmarks.faults.lives import HUNG, RECIPE, Life, live, result, undisturbed
 from cnn_mnist.checkpoint import newest
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.run import Run, read_identity
@@ -80,8 +80,7 @@ def _kill_at_random(life: Life, draw: random.Random) -> None:
         time.sleep(draw.uniform(0, 0.5))
     else:
         steps = draw.randrange(30)
-        until = time.monotonic() + PATIENCE_S
-        while not life.progress.reached(steps) and time.monotonic() < until:
+        while not (life.progress.reached(steps) or life.has_ended()):
             time.sleep(0.001)
         time.sleep(draw.uniform(0, 0.1))
     victim = draw.choice([None, *life.pids]) if len(life.pids) > 1 else None

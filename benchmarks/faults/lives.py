@@ -103,6 +103,11 @@ class Life:
         for pid in self.pids:
             os.kill(pid, number)
 
+    def has_ended(self) -> bool:
+        """Whether one of the processes has."""
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return any(os.waitid(os.P_PID, pid, options) is not None for pid in self.pids)
+
     def end(self) -> list[int]:
         """Wait for the end of all; their exit codes, -N where signal N ended one.
 
