@@ -24,17 +24,30 @@ from cnn_mnist.run import Run, read_identity
 
 
 def campaign(
-    folder: Path, dataset: Dataset, *, workers: int, at_random: int, aimed: int, seed: int = 0
+    folder: Path,
+    dataset: Dataset,
+    *,
+    workers: int,
+    at_random: int,
+    aimed: int,
+    limit_s: float = 1200,
 ) -> dict[str, Any]:
-    """Kill so many lives at random moments and at each touch of the disk in turn; count."""
-    draw = random.Random(seed)  # noqa: S311
+    """Kill so many lives at random moments and at each touch of the disk in turn; count.
+
+    After `limit_s` no further life begins but the last one.
+    """
+    until = time.monotonic() + limit_s
+    draw = random.Random(0)  # noqa: S311
     alone = undisturbed(folder / "alone", dataset, workers=workers)
     counts: Counter[str] = Counter()
     worst = 0
     run_dir = folder / "killed"
     aim = 0
-    while (left := at_random - counts["killed_at_random"]) > 0 or counts["killed_at_aim"] < aimed:
-        if left > 0:
+    while time.monotonic() < until:
+        shares = counts["killed_at_random"] / at_random, counts["killed_at_aim"] / aimed
+        if min(shares) >= 1:
+            break
+        if shares[0] <= shares[1]:
             life = live(run_dir, dataset, workers=workers)
             _kill_at_random(life, draw)
             kind = "killed_at_random"
