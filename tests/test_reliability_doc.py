@@ -39,11 +39,10 @@ def rows() -> list[str]:
             misses = part["other_ends"] + part["cannot_go_on"] + part["other_weights"]
             lives = part["refused"] + part["finished"]
             table.append(f"| {name} | {lives} | {misses} | {part['refused']} ended with an error |")
-    if agents := FAULTS.get("agents"):
-        restarts = agents["restarts"]
+    if restarts := FAULTS.get("restarts"):
         table.append(
             f"| workers killed under `--max-restarts` | {restarts['workers_killed']} "
-            f"| {int(not restarts['equal_weights'])} | {agents['steps']} steps in one command |"
+            f"| {int(not restarts['equal_weights'])} | {restarts['steps']} steps in one command |"
         )
     forms = "IDX, checkpoint and recipe files changed by the fuzzer"
     table.append(f"| {forms} | {FUZZ['n']:,} | {FUZZ['crashed'] + FUZZ['hung']} | |")

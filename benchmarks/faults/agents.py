@@ -19,38 +19,46 @@ from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.recipe import named
 from cnn_mnist.run import Identity, Run, write_identity
 
-STEPS = 1_500
+STEPS = 1_000
 RECIPE = replace(named("tutorial"), network="softmax", checkpoint_every=50)
 PATIENCE_S = 900.0
 CLI = (sys.executable, "-m", "cnn_mnist", "train")
 
 
+def restarts(folder: Path, dataset: Dataset, *, steps: int = STEPS) -> dict[str, Any]:
+    """Workers that die again and again, under `--max-restarts`."""
+    alone = _prepared(folder, dataset, steps, "killed")
+    return {"steps": steps, **_restarts(folder / "killed", steps, alone)}
+
+
 def campaign(folder: Path, dataset: Dataset, *, steps: int = STEPS) -> dict[str, Any]:
-    """Restarts, two agents, and an agent that dies; the weights are those of a run left alone."""
-    identity = Identity.of(replace(RECIPE, steps=steps), dataset, 0)
-    for name in ("alone", "restarts", "two", "elsewhere", "agent", "term", "int"):
-        write_identity(Run(folder / name), identity)  # whose recipe the commands take
-    alone = _run(folder / "alone", steps, "--workers", "2")
+    """Two agents, an agent that dies, signals; the weights are those of a run left alone."""
+    alone = _prepared(folder, dataset, steps, "two", "elsewhere", "agent", "term", "int")
     return {
         "steps": steps,
-        "undisturbed_s": alone[1],
-        "restarts": _restarts(folder / "restarts", steps, alone[0]),
-        "two agents": _two_agents(folder / "two", steps, alone[0]),
-        "agent killed": _agent_killed(folder / "agent", steps, alone[0]),
-        "SIGTERM": _signalled(folder / "term", steps, signal.SIGTERM, alone[0]),
-        "SIGINT": _signalled(folder / "int", steps, signal.SIGINT, alone[0]),
+        "SIGTERM": _signalled(folder / "term", steps, signal.SIGTERM, alone),
+        "agent killed": _agent_killed(folder / "agent", steps, alone),
+        "two agents": _two_agents(folder / "two", steps, alone),
+        "SIGINT": _signalled(folder / "int", steps, signal.SIGINT, alone),
     }
+
+
+def _prepared(folder: Path, dataset: Dataset, steps: int, *names: str) -> tuple[str, str]:
+    """Begin runs whose own recipe the commands take; the result of one that is left alone."""
+    identity = Identity.of(replace(RECIPE, steps=steps), dataset, 0)
+    for name in ("alone", *names):
+        write_identity(Run(folder / name), identity)
+    return _run(folder / "alone", steps, "--workers", "2")
 
 
 def _command(run_dir: Path, steps: int, *more: str) -> list[str]:
     return [*CLI, "--run-dir", str(run_dir), "--steps", str(steps), *more]
 
 
-def _run(run_dir: Path, steps: int, *more: str) -> tuple[tuple[str, str], float]:
-    began = time.monotonic()
+def _run(run_dir: Path, steps: int, *more: str) -> tuple[str, str]:
     command = _command(run_dir, steps, *more)
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
-    return result(run_dir, steps), time.monotonic() - began
+    return result(run_dir, steps)
 
 
 def _start(command: list[str], **environment: str) -> subprocess.Popen[str]:
@@ -66,16 +74,21 @@ def _start(command: list[str], **environment: str) -> subprocess.Popen[str]:
 
 
 def _restarts(run_dir: Path, steps: int, alone: tuple[str, str]) -> dict[str, Any]:
-    """SIGKILL to one of two workers every 5 to 15 s, until the run has ended."""
+    """SIGKILL to one of two workers 5 to 15 s after they train (again), until the run has ended."""
     draw = random.Random(0)  # noqa: S311
     command = _command(run_dir, steps, "--workers", "2", "--max-restarts", "1000")
-    began, kills = time.monotonic(), 0
+    began, kills, known = time.monotonic(), 0, None
+    metrics = run_dir / "metrics.jsonl"
     with _start(command) as agent:
         while agent.poll() is None and time.monotonic() - began < PATIENCE_S:
+            if _file(metrics) == known:  # each beginning makes it anew
+                time.sleep(0.05)
+                continue
             try:
                 agent.wait(draw.uniform(5, 15))
             except subprocess.TimeoutExpired:
                 if workers := _workers_of(agent.pid):
+                    known = _file(metrics)
                     os.kill(draw.choice(workers), signal.SIGKILL)
                     kills += 1
         agent.kill()
@@ -121,7 +134,7 @@ def _agent_killed(run_dir: Path, steps: int, alone: tuple[str, str]) -> dict[str
     while any(_alive(pid) for pid in workers) and time.monotonic() - began < 60:
         time.sleep(0.05)
     left = sum(_alive(pid) for pid in workers)
-    again, _ = _run(run_dir, steps, "--workers", "2")
+    again = _run(run_dir, steps, "--workers", "2")
     return {
         "workers": len(workers),
         "left_alive": left,
@@ -139,7 +152,7 @@ def _signalled(
         workers = _workers_of(agent.pid)
         agent.send_signal(number)
         _, errors = agent.communicate(timeout=60)
-    again, _ = _run(run_dir, steps, "--workers", "2")
+    again = _run(run_dir, steps, "--workers", "2")
     said = [line for line in errors.splitlines() if line.startswith("error: ")]
     return {
         "exit_code": agent.returncode,
@@ -157,6 +170,11 @@ def _await_steps(run_dir: Path) -> None:
         if time.monotonic() > until:
             raise TimeoutError(f"{run_dir} does not train")
         time.sleep(0.05)
+
+
+def _file(path: Path) -> int | None:
+    """Which file has this name."""
+    return path.stat().st_ino if path.exists() else None
 
 
 def _workers_of(agent: int) -> list[int]:
