@@ -138,7 +138,6 @@ def _agent_killed(run_dir: Path, steps: int, alone: tuple[str, str]) -> dict[str
     return {
         "workers": len(workers),
         "left_alive": left,
-        "stopped_after_s": time.monotonic() - began if left else None,
         "equal_weights": again == alone,
     }
 
