@@ -18,12 +18,15 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "machine": 0,
+    "sums": 1,
     "calibration": 1,
     "drawing": 1,
     "recipe": 1,
     "data": 2,
     "image": 2,
     "model": 3,
+    "lock": 3,
+    "parallel": 3,
     "run": 3,
     "evaluate": 3,
     "mistakes": 3,
@@ -41,6 +44,7 @@ FLOORS = {
     "serve": 6,
     "trials": 7,
     "report": 7,
+    "workers": 7,
     "cli": 8,
     "__main__": 9,
 }
@@ -127,6 +131,8 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 def test_no_source_file_unpickles() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")
-        assert "import pickle" not in text
-        assert "torch.load(" not in text
-        assert "allow_pickle=True" not in text
+        for what_runs_code in (
+            *("import pickle", "import marshal", "import shelve", "import joblib"),
+            *("torch.load(", "torch.save(", "allow_pickle=True", "_object_list(", "gather_object("),
+        ):
+            assert what_runs_code not in text, path

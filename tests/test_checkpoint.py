@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from cnn_mnist import checkpoint as room
-from cnn_mnist.checkpoint import Checkpoint, found, load, newest, save
+from cnn_mnist.checkpoint import Checkpoint, found, from_bytes, load, newest, save, to_bytes
 from cnn_mnist.errors import CheckpointError, CnnMnistWarning
 from cnn_mnist.files import write_synced
 from cnn_mnist.recipe import named
@@ -149,21 +149,61 @@ def test_a_file_too_large_to_be_true_is_not_read(
     two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "MAX_FILE_BYTES", 100)
-    with pytest.raises(CheckpointError, match=r"model\.safetensors is too large"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be read: more than 100 "):
         load(two / "step-00000020")
 
 
 @pytest.mark.parametrize(
-    "content", [b"[]", b"{}", b"nothing", b'{"step": 1, "seed": 1, "recipe": {"name": 1}}']
+    "content",
+    [
+        b"[]",
+        b"{}",
+        b"nothing",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"step": 1, "seed": 1, "recipe": {"name": 1}}',
+    ],
 )
 def test_a_rightly_summed_file_of_another_program_is_no_checkpoint(
     content: bytes, two: Path
 ) -> None:
     folder = two / "step-00000020"
     (folder / "state.json").write_bytes(content)
-    (folder / "SHA256SUMS").write_text(room._sums(folder))
+    contents = [(folder / name).read_bytes() for name in FILES[:3]]
+    (folder / "SHA256SUMS").write_bytes(room._sums(contents))
     with pytest.raises(CheckpointError, match="step-00000020 is no checkpoint of this program"):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("step", -1),
+        ("step", 1.5),
+        ("step", float("inf")),
+        ("step", True),
+        ("classes", 10**9),
+        ("classes", 0),
+        ("seed", 1 << 63),
+        ("train_seconds", float("nan")),
+        ("train_seconds", 10**400),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_before_anything_is_made_of_it(
+    key: str, value: float
+) -> None:
+    *tensors, content = to_bytes(state())
+    odd = json.dumps(json.loads(content) | {key: value}).encode()
+    with pytest.raises(ValueError):
+        from_bytes([*tensors, odd])
+
+
+def test_a_pipe_in_a_checkpoints_place_is_not_waited_for(two: Path) -> None:
+    path = two / "step-00000020" / "state.json"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match=r"state\.json cannot be read: it is no file"):
+        load(path.parent)
 
 
 def test_none_whole_is_an_error_and_no_fresh_start(two: Path) -> None:

@@ -214,3 +214,16 @@ def test_batches_of_images_without_pixels_have_their_shape(tmp_path: Path) -> No
     idx.write(tmp_path / "images", np.zeros((2, 0, 3), np.uint8))
     (batch,) = idx.batches(tmp_path / "images", 5, dimensions=3)
     assert batch.shape == (2, 0, 3)
+
+
+def test_a_header_is_not_taken_at_its_word_for_memory(tmp_path: Path) -> None:
+    path = tmp_path / "claims-1-gib"
+    path.write_bytes(struct.pack(">HBBI", 0, 8, 1, 1 << 30) + b"few")
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="is truncated"):
+            idx.read(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 << 20

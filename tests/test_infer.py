@@ -1,5 +1,6 @@
 """Inference from a model file: shapes, types, refusals, and no torch."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -172,3 +173,71 @@ def test_predicting_never_imports_torch(model: Model) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, model.path], check=True)
+
+
+# --- files of others
+
+
+def foreign(path: Path, *nodes: onnx.NodeProto, weights: onnx.TensorProto) -> Path:
+    """A model file of the right form with these nodes between the images and `total`."""
+    shapes = {"images": ["batch", 1, 28, 28]}
+    shapes |= {name: ["batch", 10] for name in ("logits", "probabilities")}
+    values = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    }
+    dense = (
+        helper.make_node("Flatten", ["images"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["dense"]),
+        helper.make_node("Add", ["dense", "total"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    )
+    graph = helper.make_graph(
+        [*nodes, *dense],
+        "foreign",
+        [values["images"]],
+        [values["logits"], values["probabilities"]],
+        [weights, numpy_helper.from_array(np.array([200_000, 100_000]), "size")],
+    )
+    opset = helper.make_opsetid("", 18)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+ZEROS = numpy_helper.from_array(np.zeros((784, 10), np.float32), "weights")
+SUM = helper.make_node("ReduceSum", ["big"], ["total"], keepdims=0)
+
+
+def test_a_graph_that_asks_for_endless_memory_is_refused_it(tmp_path: Path) -> None:
+    big = helper.make_node("ConstantOfShape", ["size"], ["big"])  # 80 GB
+    path = foreign(tmp_path / "bomb.onnx", big, SUM, weights=ZEROS)
+    with pytest.raises(ModelError, match=r"bomb\.onnx (cannot be run|is no ONNX model): "):
+        Model(path).predict(np.zeros((1, 28, 28), np.uint8))
+
+
+@pytest.mark.parametrize("form", ["above", "absolute", "link"])
+def test_weights_outside_the_folder_of_a_model_file_are_refused(form: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(ZEROS.raw_data)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(secret)
+    location = {"above": "../secret.bin", "absolute": str(secret), "link": "link"}[form]
+    outside = TensorProto(
+        name="weights", dims=ZEROS.dims, data_type=ZEROS.data_type, data_location="EXTERNAL"
+    )
+    for key, value in (("location", location), ("length", str(len(ZEROS.raw_data)))):
+        outside.external_data.add(key=key, value=value)
+    total = helper.make_node("ReduceSum", ["images"], ["total"], keepdims=0)
+    path = foreign(folder / "model.onnx", total, weights=outside)
+    with pytest.raises(ModelError, match="xternal data"):
+        Model(path)
+
+
+def test_a_model_file_too_large_to_be_true_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(ModelError, match=r"large\.onnx has 1,099,511,627,776 bytes"):
+        Model(path)

@@ -1,6 +1,8 @@
 """The run directory: its places, its identity, its JSON files."""
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,11 @@ from cnn_mnist.errors import RunError
 from cnn_mnist.run import (
     Identity,
     Run,
+    changing,
     data_of,
     read_identity,
     read_json,
+    require_whole,
     write_identity,
     write_json,
 )
@@ -66,6 +70,7 @@ def test_an_empty_directory_has_no_identity(tmp_path: Path) -> None:
         b"{",
         b"[]",
         b"\xff\xfe",
+        b"[" * 100_000,
         b'{"recipe": {}}',
         b'{"recipe": {"name": "x", "learning_rate": 1, "steps": -1}}',
     ],
@@ -85,6 +90,7 @@ def test_a_recipe_file_without_one_of_its_keys_is_damaged(
     content = json.loads(run.recipe_file.read_text())
     del content[key]
     run.recipe_file.write_text(json.dumps(content))
+    (tmp_path / "SHA256SUMS").unlink()
     with pytest.raises(RunError, match=f"damaged.*{key}"):
         read_identity(run)
 
@@ -96,6 +102,39 @@ def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"evaluation\.json cannot be written"):
         write_json(tmp_path / "file" / "evaluation.json", {})
+
+
+def test_a_file_too_large_to_be_true_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").touch()
+    os.truncate(tmp_path / "recipe.json", 1 << 40)
+    with pytest.raises(RunError, match=r"recipe\.json cannot be read: more than 1,048,576 bytes"):
+        read_identity(Run(tmp_path))
+
+
+def test_a_changed_recipe_is_damaged_even_where_it_makes_sense(
+    identity: Identity, tmp_path: Path
+) -> None:
+    run = Run(tmp_path)
+    write_identity(run, identity)
+    text = run.recipe_file.read_text()
+    run.recipe_file.write_text(text.replace('"seed": 7', '"seed": 8'))
+    with pytest.raises(RunError, match=r"recipe\.json is damaged: its SHA-256"):
+        read_identity(run)
+
+
+def test_a_file_that_is_being_changed_is_not_accused(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with changing(run, run.evaluation_file, run.metrics_file):
+        write_json(run.evaluation_file, {"accuracy": 1})
+    with suppress(KeyboardInterrupt), changing(run, run.evaluation_file):
+        write_json(run.evaluation_file, {"accuracy": 0})
+        raise KeyboardInterrupt
+    require_whole(run, run.evaluation_file)
+    with changing(run, run.evaluation_file):
+        pass
+    write_json(run.evaluation_file, {"accuracy": 2})
+    with pytest.raises(RunError, match=r"evaluation\.json is damaged"):
+        require_whole(run, run.evaluation_file)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

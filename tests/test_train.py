@@ -22,11 +22,18 @@ from torch import nn
 from cnn_mnist.checkpoint import found, load
 from cnn_mnist.data.batches import Batches
 from cnn_mnist.data.dataset import Split
-from cnn_mnist.errors import CnnMnistWarning, Interrupted, NonFiniteLossError, RunError
+from cnn_mnist.errors import (
+    CnnMnistWarning,
+    HookError,
+    Interrupted,
+    NonFiniteLossError,
+    RunError,
+)
 from cnn_mnist.files import sha256
 from cnn_mnist.hooks import Hook, LogTensors, PlainProgress, Start, Step
+from cnn_mnist.lock import locked
 from cnn_mnist.recipe import named
-from cnn_mnist.run import Run, read_identity
+from cnn_mnist.run import Run, changing, read_identity
 from cnn_mnist.train import Trainer, train
 
 
@@ -288,9 +295,15 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="do not fit the network"):
         other.restore(checkpoint)
     same = Trainer(tiny_recipe(), tiny_split(20), 10, seed=0, device="cpu")
-    odd = replace(checkpoint, optimizer={"conv9.weight/exp_avg": torch.zeros(1)})
-    with pytest.raises(RunError, match=r"conv9\.weight/exp_avg"):
-        same.restore(odd)
+    good = dict(checkpoint.optimizer)
+    for odd in (
+        good | {"conv9.weight/exp_avg": torch.zeros(1)},
+        good | {"logits.bias/exp_avg": torch.zeros(1)},  # would spread over all ten
+        good | {"logits.bias/step": torch.zeros(2)},
+        {name: value for name, value in good.items() if name != "logits.bias/exp_avg"},
+    ):
+        with pytest.raises(RunError, match=r"optimizer state '(conv9\.weight|logits\.bias)/"):
+            same.restore(replace(checkpoint, optimizer=odd))
 
 
 def test_at_the_end_the_statistics_are_those_of_the_images_as_they_are(tmp_path: Path) -> None:
@@ -372,6 +385,76 @@ def test_too_high_a_learning_rate_is_an_error(
             tmp_path, network="small", optimizer="sgd", learning_rate=learning_rate, steps=steps
         )
     assert found(tmp_path / "checkpoints") == []
+
+
+# --- what ends a run from outside
+
+
+class Dies(Hook):
+    """Fails after a step."""
+
+    def __init__(self, error: Exception, at: int = 13) -> None:
+        self.error, self.at = error, at
+
+    def after_step(self, step: Step) -> None:
+        if step.number == self.at:
+            raise self.error
+
+
+def test_a_hook_that_dies_is_named_with_the_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    watch = Watch()
+    with pytest.raises(HookError, match=r"hook Dies failed: KeyError: 'x'; .*10 is whole: train"):
+        trained(tmp_path / "run", hooks=(watch, Dies(KeyError("x"))))
+    assert watch.ended == 1
+    trained(tmp_path / "run")
+    trained(tmp_path / "alone")
+    assert hashes(tmp_path / "run", 30) == hashes(tmp_path / "alone", 30)
+
+
+def test_an_error_of_this_package_in_a_hook_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match=r"^mine$"):
+        trained(tmp_path, hooks=(Dies(NonFiniteLossError("mine")),))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory: you")]
+)
+def test_running_out_of_memory_is_one_line_with_the_checkpoint_to_go_on_from(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Trainer.advance
+
+    def starved(trainer: Trainer) -> Step:
+        if trainer.step == 13:
+            raise error
+        return advance(trainer)
+
+    monkeypatch.setattr(Trainer, "advance", starved)
+    with pytest.raises(RunError, match=r"out of memory after step 13: .*step-00000010 is whole"):
+        trained(tmp_path)
+
+
+def test_what_fails_before_the_first_checkpoint_says_that_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(HookError, match="no checkpoint was written yet"):
+        trained(tmp_path, hooks=(Dies(ValueError(), at=3),))
+
+
+def test_a_run_that_is_being_trained_is_not_trained_again(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path),
+        pytest.raises(RunError, match=f"is being trained by process {os.getpid()} on"),
+    ):
+        trained(tmp_path)
+
+
+def test_a_damaged_result_is_warned_of_and_training_goes_on(tmp_path: Path) -> None:
+    trained(tmp_path, steps=20)
+    run = Run(tmp_path)
+    with changing(run, run.metrics_file):
+        pass
+    run.metrics_file.write_bytes(run.metrics_file.read_bytes().replace(b"loss", b"lost", 1))
+    with pytest.warns(CnnMnistWarning, match=r"metrics\.jsonl is damaged: its SHA-256"):
+        assert trained(tmp_path, steps=30).step == 30
 
 
 # --- what a step is

@@ -12,12 +12,13 @@ missing or added byte in any of its files is noticed on reading. The randomness 
 function of (seed, step), so the two numbers are the state of every generator.
 """
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,11 +28,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from cnn_mnist.errors import CheckpointError, CnnMnistWarning, RecipeError
-from cnn_mnist.files import sha256, sync_directory, write_synced
-from cnn_mnist.recipe import Recipe
+from cnn_mnist.errors import CheckpointError, CnnMnistWarning
+from cnn_mnist.files import read_bounded, sync_directory, write_synced
+from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, MAX_STEPS, Recipe, whole_number
 
-MAX_FILE_BYTES: Final = 1 << 30
+MAX_FILE_BYTES: Final = 1 << 28
+_MAX_SUMS_BYTES: Final = 1 << 12
 _FILES: Final = ("model.safetensors", "optimizer.safetensors", "state.json")
 _NAME: Final = re.compile(r"step-(\d{8,})")
 
@@ -67,25 +69,14 @@ def save(directory: Path, checkpoint: Checkpoint, *, keep: int = 3) -> Path:
     """
     target = directory / f"step-{checkpoint.step:08d}"
     temporary = directory / f".{target.name}.{os.getpid()}.tmp"
-    state = {
-        "step": checkpoint.step,
-        "seed": checkpoint.seed,
-        "recipe": checkpoint.recipe.to_dict(),
-        "classes": checkpoint.classes,
-        "train_seconds": checkpoint.train_seconds,
-    }
-    contents = (
-        save_tensors(dict(checkpoint.weights)),
-        save_tensors(dict(checkpoint.optimizer)),
-        (json.dumps(state, indent=2) + "\n").encode(),
-    )
+    contents = to_bytes(checkpoint)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(directory)
         temporary.mkdir()
         for name, content in zip(_FILES, contents, strict=True):
             write_synced(temporary / name, content)
-        write_synced(temporary / "SHA256SUMS", _sums(temporary).encode())
+        write_synced(temporary / "SHA256SUMS", _sums(contents))
         sync_directory(temporary)
         if target.exists():  # a damaged one of the same step: it was not restored from
             _remove(target)
@@ -117,27 +108,58 @@ def load(path: Path) -> Checkpoint:
         CheckpointError: a file is missing, damaged or unreadable; the line names it.
     """
     try:
-        for name in _FILES:
-            if (size := (path / name).stat().st_size) > MAX_FILE_BYTES:
-                raise CheckpointError(f"{path / name} is too large to be true: {size:,} bytes")
-        if damaged := _damaged(path):
-            raise CheckpointError(f"{path / damaged} is damaged: its SHA-256 does not match")
-        weights, optimizer = (load_tensors((path / name).read_bytes()) for name in _FILES[:2])
-        state: dict[str, Any] = json.loads((path / _FILES[2]).read_bytes())
-        return Checkpoint(
-            step=int(state["step"]),
-            seed=int(state["seed"]),
-            recipe=Recipe.from_dict(state["recipe"]),
-            classes=int(state["classes"]),
-            train_seconds=float(state["train_seconds"]),
-            weights=weights,
-            optimizer=optimizer,
-        )
+        contents = tuple(read_bounded(path / name, MAX_FILE_BYTES) for name in _FILES)
+        stated = read_bounded(path / "SHA256SUMS", _MAX_SUMS_BYTES)
     except OSError as error:
         name = Path(error.filename or path).name
         raise CheckpointError(f"{path / name} cannot be read: {error.strerror or error}") from error
-    except (SafetensorError, RecipeError, ValueError, TypeError, KeyError) as error:
+    if damaged := _damaged(contents, stated):
+        raise CheckpointError(f"{path / damaged} is damaged: its SHA-256 does not match")
+    try:
+        return from_bytes(contents)
+    except ValueError as error:
         raise CheckpointError(f"{path} is no checkpoint of this program: {error}") from error
+
+
+def to_bytes(checkpoint: Checkpoint) -> tuple[bytes, ...]:
+    """The contents of a checkpoint's files, in the order in which `from_bytes` takes them."""
+    state = {
+        "step": checkpoint.step,
+        "seed": checkpoint.seed,
+        "recipe": checkpoint.recipe.to_dict(),
+        "classes": checkpoint.classes,
+        "train_seconds": checkpoint.train_seconds,
+    }
+    return (
+        save_tensors(dict(checkpoint.weights)),
+        save_tensors(dict(checkpoint.optimizer)),
+        (json.dumps(state, indent=2) + "\n").encode(),
+    )
+
+
+def from_bytes(contents: Sequence[bytes]) -> Checkpoint:
+    """The checkpoint whose files have these contents; nothing in them is trusted.
+
+    Raises:
+        ValueError: they are not those of a checkpoint.
+    """
+    try:
+        weights, optimizer = (load_tensors(content) for content in contents[:2])
+        state: dict[str, Any] = json.loads(contents[2])
+        train_seconds = float(state["train_seconds"])
+        if not 0 <= train_seconds < float("inf"):
+            raise ValueError(f"train_seconds is {train_seconds}")
+        return Checkpoint(
+            step=whole_number(state["step"], 0, MAX_STEPS),
+            seed=whole_number(state["seed"], 0, MAX_SEED),
+            recipe=Recipe.from_dict(state["recipe"]),
+            classes=whole_number(state["classes"], 1, MAX_CLASSES),
+            train_seconds=train_seconds,
+            weights=weights,
+            optimizer=optimizer,
+        )
+    except (SafetensorError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def newest(directory: Path) -> Checkpoint | None:
@@ -171,14 +193,17 @@ def _match(path: Path) -> re.Match[str] | None:
     return _NAME.fullmatch(path.name)
 
 
-def _sums(folder: Path) -> str:
-    return "".join(f"{sha256(folder / name)}  {name}\n" for name in _FILES)
+def _sums(contents: Sequence[bytes]) -> bytes:
+    lines = (
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in zip(_FILES, contents, strict=True)
+    )
+    return "".join(lines).encode()
 
 
-def _damaged(folder: Path) -> str | None:
+def _damaged(contents: Sequence[bytes], stated: bytes) -> str | None:
     """Name of the first file that is not what was saved; None where all are."""
-    stated = (folder / "SHA256SUMS").read_bytes()
-    true = _sums(folder).encode()
+    true = _sums(contents)
     if stated == true:
         return None
     for name, said, line in zip(_FILES, stated.splitlines(), true.splitlines(), strict=False):

@@ -22,7 +22,7 @@ from cnn_mnist.errors import RunError, needs_extra
 from cnn_mnist.evaluate import all_logits, figures
 from cnn_mnist.infer import Model, inputs
 from cnn_mnist.recipe import Recipe, named
-from cnn_mnist.run import Run, read_identity, read_json, write_json
+from cnn_mnist.run import Run, changing, read_identity, read_json, require_whole, write_json
 
 with needs_extra("train", "training"):
     from torch import nn
@@ -219,6 +219,7 @@ class Classifier:
         """
         checkpoint = self._newest()
         identity = read_identity(self.run)
+        require_whole(self.run, self.run.evaluation_file)
         evaluation = read_json(self.run.evaluation_file)
         metadata: dict[str, Any] = {
             "recipe": checkpoint.recipe.to_dict(),
@@ -236,7 +237,10 @@ class Classifier:
         if format_ != "onnx":
             path = path or self.run.path / FORMATS[format_].file.format(step=checkpoint.step)
             return export_tensorflow(model, path, images, format_=format_, step=checkpoint.step)
-        return export_onnx(model, path or self.run.model_file, images, metadata, weights=weights)
+        if path is not None and path.resolve() != self.run.model_file.resolve():
+            return export_onnx(model, path, images, metadata, weights=weights)
+        with changing(self.run, self.run.model_file):
+            return export_onnx(model, self.run.model_file, images, metadata, weights=weights)
 
     def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:
         """Score the newest checkpoint on the test split, keep the figures, and export it.
@@ -252,7 +256,8 @@ class Classifier:
         """
         dataset = _dataset(data)
         result = self.evaluate(dataset)
-        write_json(self.run.evaluation_file, result)
+        with changing(self.run, self.run.metrics_file, self.run.evaluation_file):
+            write_json(self.run.evaluation_file, result)
         self.export(dataset.test.images)
         return result
 
@@ -267,6 +272,7 @@ class Classifier:
         step = self._newest().step
         if not self.run.model_file.exists():
             return None
+        require_whole(self.run, self.run.model_file)
         model = Model(self.run.model_file)
         return model if model.metadata.get("global_step") == str(step) else None
 

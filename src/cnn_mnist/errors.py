@@ -10,6 +10,9 @@
     ├── CheckpointError                   a checkpoint that cannot be written or read
     ├── RunError                          a run directory that cannot be used as asked
     ├── NonFiniteLossError                training went to NaN or infinity
+    ├── HookError                         a hook failed; the last checkpoint is whole
+    ├── WorkerError                       a process of a parallel training failed
+    │   └── WorkerLostError               the others cannot be reached any more
     ├── ExportError                       an export that cannot be written, or is not its source
     ├── MissingExtraError                 an optional dependency is not installed
     ├── ServeError                        a server that cannot start
@@ -69,6 +72,22 @@ class RunError(CnnMnistError):
 
 class NonFiniteLossError(CnnMnistError):
     """The training loss became NaN or infinite."""
+
+
+class HookError(CnnMnistError):
+    """What watched a run failed, and ended it."""
+
+
+class WorkerError(CnnMnistError):
+    """One of the processes that train together failed; its own error, where it left one."""
+
+    def __init__(self, message: str, exit_code: int = CnnMnistError.exit_code) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class WorkerLostError(WorkerError):
+    """The other processes that train with this one cannot be reached any more."""
 
 
 class ExportError(CnnMnistError):

@@ -8,6 +8,7 @@ cache.
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,21 @@ def sha256(path: Path) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_bounded(path: Path, max_bytes: int) -> bytes:
+    """A file's bytes; one that is larger is not read, nor is a device or a pipe.
+
+    Raises:
+        OSError: it cannot be read, is larger (`EFBIG`), or no file (`EINVAL`).
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    with path.open("rb") as stream:
+        content = stream.read(min(os.fstat(stream.fileno()).st_size, max_bytes) + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"more than {max_bytes:,} bytes are not believed", str(path))
+    return content
 
 
 def write_synced(path: Path, content: bytes) -> None:

@@ -7,19 +7,22 @@ never touch: the weights of a run are the same with any hooks or none.
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import numpy as np
 import torch
 from torch import nn
 
-from cnn_mnist.errors import RunError, needs_extra
-from cnn_mnist.files import replace
+from cnn_mnist.errors import CnnMnistError, HookError, RunError, needs_extra
+from cnn_mnist.files import read_bounded, replace
 from cnn_mnist.recipe import Recipe
+
+_MAX_BYTES: Final = 1 << 28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,22 @@ class Hook:
         """Called once after the last step, also when the run is stopped or fails."""
 
 
+@contextmanager
+def blamed(hook: Hook) -> Iterator[None]:
+    """Name the hook where it fails; an error of this package says enough by itself.
+
+    Raises:
+        HookError: anything went wrong inside the block.
+    """
+    try:
+        yield
+    except CnnMnistError:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise HookError(f"the hook {type(hook).__name__} failed: {kind}: {error}") from error
+
+
 class JsonLines(Hook):
     """Keeps every metric in `metrics.jsonl`, one object a line.
 
@@ -91,12 +110,13 @@ class JsonLines(Hook):
     def begin(self, start: Start) -> None:
         """Open the file; lines after the first step, and a torn last line, are dropped."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-            kept = [line for line in lines if _step_of(line) <= start.first_step]
-            replace(self.path, "".join(line + "\n" for line in kept).encode())
+            content = read_bounded(self.path, _MAX_BYTES) if self.path.exists() else b""
+            lines = content.splitlines(keepends=True)
+            replace(self.path, b"".join(ln for ln in lines if _step_of(ln) <= start.first_step))
             self._stream = self.path.open("a", encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunError(f"{self.path} cannot be written: {error}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunError(f"{self.path} cannot be written: {reason}") from error
 
     def on_metrics(self, metrics: Mapping[str, float]) -> None:
         """Append a line and hand it to the operating system."""
@@ -115,10 +135,11 @@ class JsonLines(Hook):
             self._stream = None
 
 
-def _step_of(line: str) -> float:
+def _step_of(line: bytes) -> float:
+    """The step of a line of metrics; of one that is torn or damaged, none that was ever done."""
     try:
         return float(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return float("inf")
 
 

@@ -1,6 +1,7 @@
 """Inference: a trained network in an ONNX file, run by ONNX Runtime. torch is never imported."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,22 @@ PRETRAINED: Final = Path(__file__).parent / "pretrained" / "model.onnx"
 
 BATCH_SIZE: Final = 256
 """Images run at a time: beyond it the speed stays and the memory grows."""
+
+
+MAX_FILE_BYTES: Final = 1 << 28
+"""Of a model file; the networks of this package have 13 MB at most."""
+
+MAX_MEMORY_BYTES: Final = 1 << 31
+"""What all models of a process may take at a time: a foreign graph can ask for any amount."""
+
+
+@cache
+def _bound_memory() -> None:
+    """Have the sessions of this process share one bounded arena."""
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    arena = onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY_BYTES})
+    onnxruntime.create_and_register_allocator(place, arena)
 
 
 class Model:
@@ -34,7 +51,11 @@ class Model:
         self.path = path
         if not path.is_file():
             raise ModelError(f"{path} is no model file: train one with cnn-mnist train")
+        if (size := path.stat().st_size) > MAX_FILE_BYTES:
+            raise ModelError(f"{path} has {size:,} bytes: more than a model of this package has")
+        _bound_memory()
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # what goes wrong is raised, and said below
         try:
@@ -74,15 +95,22 @@ class Model:
 
         Raises:
             ImageError: the array is of another shape, type or range.
+            ModelError: the graph asks for what cannot be computed, or for too much memory.
         """
-        batches = [
-            self._session.run(["logits", "probabilities"], {"images": batch})
-            for batch in inputs(images)
-        ]
+        batches = [self._run(batch) for batch in inputs(images)]
         if not batches:
             return (np.empty((0, self.classes), np.float32),) * 2
         logits, probabilities = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         return logits, probabilities
+
+    def _run(self, batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        try:
+            outputs: list[npt.NDArray[np.float32]] = self._session.run(
+                ["logits", "probabilities"], {"images": batch}
+            )
+        except Exception as error:  # as above
+            raise ModelError(f"{self.path} cannot be run: {_first_line(error)}") from error
+        return outputs
 
     def classify(self, images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Logits only; see `predict`."""

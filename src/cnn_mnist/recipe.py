@@ -15,6 +15,23 @@ SCHEDULES: Final = ("constant", "one-cycle")
 AUGMENTATIONS: Final = ("none", "affine", "elastic")
 PRECISIONS: Final = ("float32", "bfloat16")
 
+# What a foreign file may ask for, so that none can ask for all memory there is.
+MAX_BATCH_SIZE: Final = 1 << 16
+MAX_STEPS: Final = 1 << 53
+MAX_CLASSES: Final = 256
+MAX_SEED: Final = (1 << 63) - 1
+
+
+def whole_number(value: object, least: int, most: int) -> int:
+    """A value from a file, where it is a whole number in its bounds.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{value!r:.100} is no whole number from {least} to {most}")
+    return value
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -91,9 +108,16 @@ class Recipe:
                 raise RecipeError(
                     f"recipe field {name}={getattr(self, name)!r}: expected {', '.join(choices)}"
                 )
-        for name in ("batch_size", "steps", "log_every", "checkpoint_every"):
+        for name, most in (
+            ("batch_size", MAX_BATCH_SIZE),
+            ("steps", MAX_STEPS),
+            ("log_every", MAX_STEPS),
+            ("checkpoint_every", MAX_STEPS),
+        ):
             if getattr(self, name) < 1:
                 raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected at least 1")
+            if getattr(self, name) > most:
+                raise RecipeError(f"recipe field {name} is above {most:,}")
         for name in ("dropout", "warmup", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected [0, 1)")

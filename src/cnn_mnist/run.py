@@ -6,22 +6,28 @@
     model.onnx          the trained network, ready to use
     evaluation.json     its figures on the test set
     report/             what there is to see and to know of it, as one page
+    SHA256SUMS          of the files that are finished, see `sums.py`
 
 All of it is read by public tools; nothing in it runs code.
 """
 
 import json
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from cnn_mnist import sums
 from cnn_mnist.data.catalog import SOURCES
 from cnn_mnist.data.dataset import Dataset
-from cnn_mnist.errors import RunError
-from cnn_mnist.files import replace
+from cnn_mnist.errors import CnnMnistWarning, RunError
+from cnn_mnist.files import read_bounded, replace
 from cnn_mnist.machine import machine, versions
-from cnn_mnist.recipe import Recipe
+from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, whole_number
+
+MAX_JSON_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,61 @@ class Identity:
         return lines
 
 
+def require_whole(run: Run, *files: Path) -> None:
+    """Refuse files of a run directory that are not what they were when they were finished.
+
+    Raises:
+        RunError: one is damaged, or the list that tells.
+    """
+    if names := sums.damaged(run.path, [file.name for file in files]):
+        raise RunError(_damage(run, names[0]))
+
+
+def warn_of_damage(run: Run) -> None:
+    """Give a `CnnMnistWarning` for each result of a run that is not what it was.
+
+    That of `recipe.json` is an error, see `read_identity`.
+    """
+    for name in sums.damaged(run.path):
+        if name != run.recipe_file.name:
+            warnings.warn(_damage(run, name), CnnMnistWarning, stacklevel=2)
+
+
+def _damage(run: Run, name: str) -> str:
+    if name == sums.SUMS:
+        return f"{run.path / name} is damaged: it is no list of sums"
+    return f"{run.path / name} is damaged: its SHA-256 is not the one in {run.path / sums.SUMS}"
+
+
+@contextmanager
+def changing(run: Run, *files: Path) -> Iterator[None]:
+    """Files of a run directory are written anew in the block, and are finished after it.
+
+    Raises:
+        RunError: the list of sums cannot be written.
+    """
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        sums.remove(run.path, [file.name for file in files])
+        yield
+        sums.add(run.path, [file.name for file in files if file.exists()])
+    except OSError as error:
+        raise RunError(f"{run.path} cannot be written: {error.strerror or error}") from error
+
+
+def unfinish(run: Run) -> None:
+    """Take the results of a run that goes on off its list of sums.
+
+    Raises:
+        RunError: the list cannot be written.
+    """
+    results = run.metrics_file, run.model_file, run.evaluation_file
+    try:
+        sums.remove(run.path, [file.name for file in results])
+    except OSError as error:
+        raise RunError(f"{run.path / sums.SUMS} cannot be written: {error.strerror}") from error
+
+
 def data_of(identity: Identity) -> str:
     """The name under which a run's data set is loaded again.
 
@@ -118,7 +179,8 @@ def write_identity(run: Run, identity: Identity) -> None:
         "versions": versions(),
         "machine": machine(),
     }
-    write_json(run.recipe_file, content)
+    with changing(run, run.recipe_file):
+        write_json(run.recipe_file, content)
 
 
 def read_identity(run: Run) -> Identity | None:
@@ -130,13 +192,15 @@ def read_identity(run: Run) -> Identity | None:
     content = read_json(run.recipe_file)
     if content is None:
         return None
+    if run.recipe_file.name in sums.damaged(run.path, [run.recipe_file.name]):
+        raise RunError(_damage(run, run.recipe_file.name))
     try:
         return Identity(
             recipe=Recipe.from_dict(content["recipe"]),
             dataset=str(content["dataset"]),
             dataset_sha256=str(content["dataset_sha256"]),
-            classes=int(content["classes"]),
-            seed=int(content["seed"]),
+            classes=whole_number(content["classes"], 1, MAX_CLASSES),
+            seed=whole_number(content["seed"], 0, MAX_SEED),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
@@ -172,12 +236,12 @@ def read_json(path: Path) -> dict[str, Any] | None:
         RunError: the file cannot be read, or holds no JSON object.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bounded(path, MAX_JSON_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged: it holds no JSON object")

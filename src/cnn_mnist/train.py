@@ -1,18 +1,19 @@
-"""Training: the step, and the loop around it.
+"""Training: the step, and the loop around it, in one process or in several.
 
-Guarantee: on one kind of machine, torch version and thread count, a run that is stopped or killed
-and trained again ends with the same weights, bit for bit, as one left alone. Nothing random has a
-state: the images, the augmentation and the dropout of step k are functions of (seed, k).
+Guarantee: on one kind of machine, torch version, thread and process count, a run that is stopped or
+killed and trained again ends with the same weights, bit for bit, as one left alone. Nothing random
+has a state: the images, the augmentation and the dropout of step k are functions of (seed, k); with
+several processes each draws its own dropout, from (seed, k, rank), and the rest is the same.
 """
 
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +22,33 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cnn_mnist.checkpoint import Checkpoint, found, newest, save
+from cnn_mnist.checkpoint import Checkpoint, found, from_bytes, newest, save, to_bytes
 from cnn_mnist.data.augment import affine, elastic
 from cnn_mnist.data.batches import Batches
 from cnn_mnist.data.dataset import Dataset, Split
-from cnn_mnist.errors import CnnMnistWarning, Interrupted, NonFiniteLossError, RunError
+from cnn_mnist.errors import (
+    CnnMnistWarning,
+    HookError,
+    Interrupted,
+    NonFiniteLossError,
+    RunError,
+)
 from cnn_mnist.evaluate import evaluate
-from cnn_mnist.hooks import Hook, JsonLines, Start, Step
+from cnn_mnist.hooks import Hook, JsonLines, Start, Step, blamed
+from cnn_mnist.lock import locked
 from cnn_mnist.model import as_tensor, build, classify
+from cnn_mnist.parallel import Group, joined
 from cnn_mnist.recipe import Recipe
-from cnn_mnist.run import Identity, Run, read_identity, write_identity
+from cnn_mnist.run import Identity, Run, read_identity, unfinish, warn_of_damage, write_identity
 
 DEVICES: Final = ("auto", "cpu", "cuda")
 
+_ALONE: Final = Group()
 _SETTLING_IMAGES: Final = 20_000
 _SETTLING_BATCH: Final = 500
+
+_STATE: Final = {"sgd": (), "adam": ("step", "exp_avg", "exp_avg_sq")}
+"""What each optimizer keeps of a parameter."""
 
 _AUGMENTATIONS: Final[dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]]] = {
     "affine": affine,
@@ -52,22 +65,42 @@ class Trainer:
         classes: the number of classes.
         seed: decides the first weights, the order of the images, augmentation and dropout.
         device: `cpu`, `cuda`, or `auto` (cuda where there is one).
+        group: the processes that train together; each takes its share of every batch.
 
     Raises:
-        RunError: the device is not there.
+        RunError: the device is not there, or the batch too small to be shared.
     """
 
     def __init__(
-        self, recipe: Recipe, split: Split, classes: int, *, seed: int, device: str = "auto"
+        self,
+        recipe: Recipe,
+        split: Split,
+        classes: int,
+        *,
+        seed: int,
+        device: str = "auto",
+        group: Group = _ALONE,
     ) -> None:
+        if recipe.batch_size < group.size:
+            raise RunError(
+                f"{group.size} workers cannot share batches of {recipe.batch_size}: "
+                "train with fewer workers"
+            )
+        self.group = group
         self.recipe = recipe
         self.classes = classes
         self.seed = seed
         self.step = 0
         self.train_seconds = 0.0
-        self.device = _device(device)
+        self.device = _device(device, group)
         self.model = build(recipe, classes, _generator(seed, 0, "weights")).to(self.device)
         self.optimizer = _optimizer(recipe, self.model)
+        self._replica = group.replicate(self.model)
+        self._share = group.share(recipe.batch_size)
+        # the mean over the group of these losses is the loss of the whole batch
+        share = self._share.stop - self._share.start
+        self._weight = share * group.size / recipe.batch_size
+        self._dropout = "dropout" if group.first else f"dropout {group.rank}"
         self._batches = Batches(len(split), recipe.batch_size, seed=seed)
         self._images = as_tensor(split.images).unsqueeze(1).to(self.device)
         self._labels = as_tensor(split.labels).to(self.device, torch.int64)
@@ -78,13 +111,15 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate_at(self.step)
         if self.recipe.dropout:  # dropout draws from torch's own generator
-            torch.manual_seed(_seed(self.seed, self.step, "dropout"))
+            torch.manual_seed(_seed(self.seed, self.step, self._dropout))
         low = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
-            logits = self.model(images)
+            logits = self._replica(images)
         if low:
             logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        if self._weight != 1:
+            loss = loss * self._weight
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -92,12 +127,15 @@ class Trainer:
         return Step(number=self.step, loss=loss.detach(), logits=logits.detach(), labels=labels)
 
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step."""
+        """Images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step.
+
+        What is drawn is drawn for the whole batch, and then shared among the group.
+        """
         indices = torch.from_numpy(self._batches[self.step]).to(self.device)
         images = self._images[indices].to(torch.float32).div_(255)
         if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
             images = vary(images, _generator(self.seed, self.step, "augmentation"))
-        return images, self._labels[indices]
+        return images[self._share], self._labels[indices[self._share]]
 
     def settle(self) -> None:
         """Take the statistics of the normalisations anew, from training images as they are.
@@ -155,9 +193,13 @@ class Trainer:
         parameters = dict(self.model.named_parameters())
         indices = {name: index for index, name in enumerate(parameters)}
         state: dict[int, dict[str, torch.Tensor]] = {}
+        expected = {f"{name}/{key}" for name in parameters for key in _STATE[self.recipe.optimizer]}
+        if checkpoint.optimizer.keys() and (lost := expected - checkpoint.optimizer.keys()):
+            raise RunError(f"the checkpoint lacks the optimizer state {min(lost)!r}")
         for path, value in checkpoint.optimizer.items():
             name, _, key = path.rpartition("/")
-            if name not in parameters:
+            shape = parameters[name].shape if key != "step" and name in parameters else ()
+            if path not in expected or value.shape != shape or value.dtype != torch.float32:
                 raise RunError(f"the checkpoint's optimizer state {path!r} fits no parameter")
             if value.ndim:  # in the parameter's own memory order, as when it was made
                 value = torch.empty_like(parameters[name]).copy_(value)
@@ -211,81 +253,169 @@ def train(
         Interrupted: SIGINT or SIGTERM came; a checkpoint of the step reached was written first.
     """
     identity = Identity.of(recipe, dataset, seed)
-    before = read_identity(run)
-    if before is not None and (changes := before.differences(identity)):
-        raise RunError(
-            f"{run.path} holds another run ({'; '.join(changes)}): "
-            "train it as it was, or choose another run directory"
+    group = Group.of_environment()
+    with joined(_device(device, group), group), _written_by(run, group):
+        checkpoint = _common_start(run, identity, group)
+        trainer = Trainer(
+            recipe, dataset.train, dataset.classes, seed=seed, device=device, group=group
         )
-    if before is None and found(run.checkpoints):
-        raise RunError(f"{run.recipe_file} is missing, but there are checkpoints beside it")
-    trainer = Trainer(recipe, dataset.train, dataset.classes, seed=seed, device=device)
-    checkpoint = newest(run.checkpoints)
-    if checkpoint is not None:
-        trainer.restore(checkpoint)
-        if trainer.step >= recipe.steps:
-            return trainer
-        if checkpoint.recipe.steps != recipe.steps and recipe.schedule != "constant":
-            warnings.warn(
-                f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} steps "
-                f"and is now for {recipe.steps}: not the run that one go would have been",
-                CnnMnistWarning,
-                stacklevel=2,
-            )
-    if before != identity:
-        write_identity(run, identity)
-    _loop(trainer, run, dataset.validation, (JsonLines(run.metrics_file), *hooks))
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+            if trainer.step >= recipe.steps:
+                return trainer
+            if checkpoint.recipe.steps != recipe.steps and recipe.schedule != "constant":
+                warnings.warn(
+                    f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} "
+                    f"steps and is now for {recipe.steps}: not the run that one go would have been",
+                    CnnMnistWarning,
+                    stacklevel=2,
+                )
+        if group.first:
+            if read_identity(run) != identity:
+                write_identity(run, identity)
+            unfinish(run)
+            hooks = (JsonLines(run.metrics_file), *hooks)
+        with _told_where_it_stands(run, trainer):
+            _loop(trainer, run, dataset.validation, hooks if group.first else ())
     return trainer
 
 
+@contextmanager
+def _written_by(run: Run, group: Group) -> Iterator[None]:
+    """Hold the run directory's lock, in the one process that writes there."""
+    with locked(run.path) if group.first else nullcontext():
+        yield
+
+
+def _common_start(run: Run, identity: Identity, group: Group) -> Checkpoint | None:
+    """The checkpoint that the whole group goes on from: that of the first process's disk.
+
+    Raises:
+        RunError: the directory belongs to another run, or this process trains another than the
+            first.
+        CheckpointError: none of the checkpoints is whole.
+    """
+    checkpoint = None
+    if group.first:
+        warn_of_damage(run)
+        before = read_identity(run)
+        if before is not None and (changes := before.differences(identity)):
+            raise RunError(
+                f"{run.path} holds another run ({'; '.join(changes)}): "
+                "train it as it was, or choose another run directory"
+            )
+        if before is None and found(run.checkpoints):
+            raise RunError(f"{run.recipe_file} is missing, but there are checkpoints beside it")
+        checkpoint = newest(run.checkpoints)
+    if group.size == 1:
+        return checkpoint
+    mine = repr(identity).encode()
+    if group.of_first(mine) != mine:
+        raise RunError(
+            f"worker {group.rank} has another recipe, data set or seed than worker 0: give the "
+            "same flags and the same data on every machine"
+        )
+    parts = to_bytes(checkpoint) if checkpoint else (b"",) * 3
+    contents = [group.of_first(part) for part in parts]
+    return from_bytes(contents) if contents[-1] else None
+
+
+@contextmanager
+def _told_where_it_stands(run: Run, trainer: Trainer) -> Iterator[None]:
+    """Add to what ends the run from outside which checkpoint there is to go on from."""
+    try:
+        yield
+    except HookError as error:
+        raise HookError(f"{error}; {_standing(run)}") from error.__cause__
+    except (MemoryError, RuntimeError) as error:
+        # torch has a class of its own for the GPU's memory only
+        if isinstance(error, RuntimeError) and not (
+            isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+        ):
+            raise
+        raise RunError(
+            f"out of memory after step {trainer.step}: close other programs, or take a recipe "
+            f"with smaller batches; {_standing(run)}"
+        ) from error
+
+
+def _standing(run: Run) -> str:
+    checkpoints = found(run.checkpoints)
+    if not checkpoints:
+        return "no checkpoint was written yet"
+    return f"{checkpoints[0]} is whole: train again to go on from there"
+
+
 def _loop(trainer: Trainer, run: Run, validation: Split, hooks: Sequence[Hook]) -> None:
-    recipe = trainer.recipe
+    recipe, group = trainer.recipe, trainer.group
     start = Start(run_dir=run.path, recipe=recipe, model=trainer.model, first_step=trainer.step)
     with _signals() as received, ExitStack() as stack:
+
+        def publish(metrics: Mapping[str, float]) -> None:
+            for hook in hooks:
+                with blamed(hook):
+                    hook.on_metrics(metrics)
+
+        def end(hook: Hook) -> None:
+            with blamed(hook):
+                hook.end()
+
         for hook in hooks:
-            hook.begin(start)
-            stack.callback(hook.end)
+            with blamed(hook):
+                hook.begin(start)
+            stack.callback(end, hook)
         clock = _Clock(trainer.train_seconds)
-        meter = _Meter(clock.seconds())
+        meter = _Meter(clock.seconds(), group)
         while trainer.step < recipe.steps:
             rate = recipe.learning_rate_at(trainer.step)
             step = trainer.advance()
             meter.add(step)
             for hook in hooks:
-                hook.after_step(step)
+                with blamed(hook):
+                    hook.after_step(step)
             last = step.number == recipe.steps
             if step.number % recipe.log_every == 0 or last:
-                metrics = meter.take(clock.seconds()) | {"learning_rate": rate}
-                for hook in hooks:
-                    hook.on_metrics(metrics)
-            if step.number % recipe.checkpoint_every == 0 or last or received:
+                publish(meter.take(clock.seconds()) | {"learning_rate": rate})
+            stop = group.largest(received[0] if received else 0)
+            if step.number % recipe.checkpoint_every == 0 or last or stop:
                 meter.check()
                 _check_weights(step.number, trainer.model)
                 if last:
                     trainer.settle()
                 trainer.train_seconds = clock.seconds()
                 with clock.paused():
-                    path = save(run.checkpoints, trainer.checkpoint())
-                    if received and not last:
-                        raise Interrupted(
-                            f"stopped by {received[0].name} at step {step.number}; {path} holds "
-                            "everything: train again to go on",
-                            received[0],
+                    if group.first:
+                        save(run.checkpoints, trainer.checkpoint())
+                    if stop and not last:
+                        _stop(signal.Signals(stop), step.number, run, group)
+                    if group.first:
+                        figures = evaluate(trainer.classify, validation)
+                        publish(
+                            {
+                                "step": step.number,
+                                "validation_loss": figures["loss"],
+                                "validation_accuracy": figures["accuracy"],
+                            }
                         )
-                    figures = evaluate(trainer.classify, validation)
-                    metrics = {
-                        "step": step.number,
-                        "validation_loss": figures["loss"],
-                        "validation_accuracy": figures["accuracy"],
-                    }
-                    for hook in hooks:
-                        hook.on_metrics(metrics)
+
+
+def _stop(number: signal.Signals, step: int, run: Run, group: Group) -> NoReturn:
+    """Raise `Interrupted` in every process, once the first has written the checkpoint."""
+    path = group.of_first(str(found(run.checkpoints)[0]).encode() if group.first else b"").decode()
+    raise Interrupted(
+        f"stopped by {number.name} at step {step}; {path} holds everything: train again to go on",
+        number,
+    )
 
 
 class _Meter:
-    """Means over the steps since the last look; reads the device only when looked at."""
+    """Means over the steps since the last look; reads the device only when looked at.
 
-    def __init__(self, seconds: float) -> None:
+    All processes of a group look at the same steps, and see the same.
+    """
+
+    def __init__(self, seconds: float, group: Group) -> None:
+        self._group = group
         self._reset(seconds)
 
     def _reset(self, seconds: float) -> None:
@@ -300,21 +430,32 @@ class _Meter:
 
     def check(self) -> None:
         """Raise `NonFiniteLossError` if any loss since the last look is NaN or infinite."""
-        for number, loss, _ in self._steps:
+        self._losses()
+
+    def _losses(self) -> torch.Tensor:
+        """The losses of the whole batches since the last look, all of them finite."""
+        if not self._steps:
+            return torch.empty(0)
+        losses = self._group.mean(torch.stack([loss for _, loss, _ in self._steps]))
+        for (number, *_), loss in zip(self._steps, losses, strict=True):
             if not loss.isfinite():
                 raise NonFiniteLossError(
                     f"the loss is {float(loss)} at step {number}: lower the recipe's learning "
                     "rate; the last checkpoint is from before"
                 )
+        return losses
 
     def take(self, seconds: float) -> dict[str, float]:
         """The metrics from the last look to this one, at `seconds` on the clock."""
-        self.check()
+        losses = self._losses()
+        hits = torch.stack([hits for *_, hits in self._steps]).sum()
+        images = torch.tensor(self._images, device=hits.device)
+        hits, images = self._group.total(torch.stack((hits, images))).tolist()
         metrics = {
             "step": self._steps[-1][0],
-            "loss": float(torch.stack([loss for _, loss, _ in self._steps]).mean()),
-            "accuracy": int(sum(hits for *_, hits in self._steps)) / self._images,
-            "images_per_second": self._images / (seconds - self._since),
+            "loss": float(losses.mean()),
+            "accuracy": hits / images,
+            "images_per_second": images / (seconds - self._since),
         }
         self._reset(seconds)
         return metrics
@@ -372,14 +513,16 @@ def _signals() -> Iterator[list[signal.Signals]]:
         restore()
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str, group: Group) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name not in DEVICES:
         raise RunError(f"no device is called {name!r}: expected {', '.join(DEVICES)}")
     if name == "cuda" and not torch.cuda.is_available():
         raise RunError("torch finds no CUDA device: use --device cpu, or install a CUDA build")
-    return torch.device(name)
+    if name == "cuda" and group.local_rank >= (gpus := torch.cuda.device_count()):
+        raise RunError(f"worker {group.rank} finds no GPU left of {gpus}: start fewer workers")
+    return torch.device(f"cuda:{group.local_rank}" if name == "cuda" else name)
 
 
 def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:

@@ -64,11 +64,12 @@ _Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
 
 def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
     from cnn_mnist.data.load import load
-    from cnn_mnist.run import Run, data_of, read_identity
+    from cnn_mnist.run import Run, data_of, read_identity, warn_of_damage
 
     with needs_extra("train", "evaluating a run (its model.onnx needs no torch)"):
         from cnn_mnist.classifier import Classifier
 
+    warn_of_damage(Run(run_dir))
     identity = read_identity(Run(run_dir))
     dataset = load(data or (data_of(identity) if identity else "auto"), data_dir)
     classifier = Classifier(run_dir)

@@ -92,11 +92,15 @@ def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
 def model_file(path: Path | None) -> Path:
     """The model file that `model_option` means."""
     from cnn_mnist.infer import PRETRAINED
-    from cnn_mnist.run import Run
+    from cnn_mnist.run import Run, require_whole
 
     if path is None:
         return PRETRAINED
-    return Run(path).model_file if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    run = Run(path)
+    require_whole(run, run.model_file)
+    return run.model_file
 
 
 def emit(result: dict[str, Any], *, as_json: bool, text: str) -> None:

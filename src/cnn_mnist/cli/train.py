@@ -1,5 +1,7 @@
 """`cnn-mnist train`."""
 
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -13,7 +15,7 @@ from cnn_mnist.cli.options import (
     training_options,
 )
 from cnn_mnist.cli.report import report_of
-from cnn_mnist.errors import needs_extra
+from cnn_mnist.errors import CnnMnistWarning, needs_extra
 
 
 @click.command()
@@ -45,6 +47,22 @@ from cnn_mnist.errors import needs_extra
     metavar="N",
     help="Steps between two prints of --log-tensors.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that share every batch and this machine's cores, or its GPUs.",
+)
+@click.option(
+    "--max-restarts",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="How often the workers are started again where one has failed.",
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to R/tensorboard/.")
 def train(
     recipe_name: str | None,
@@ -58,6 +76,8 @@ def train(
     seed: int | None,
     log_tensors: str | None,
     log_every: int,
+    workers: int,
+    max_restarts: int,
     tensorboard: bool,
 ) -> None:
     """Train a network, evaluate it, export it.
@@ -67,6 +87,8 @@ def train(
 
     Stopped by Ctrl-C or killed, the same command goes on where it was. The result is the one that
     a run left alone would have had, bit for bit.
+
+    For several machines, see docs/scale.md: `torchrun ... -m cnn_mnist train` takes the same flags.
     """
     from cnn_mnist.data.load import load
     from cnn_mnist.recipe import named
@@ -76,46 +98,70 @@ def train(
         from cnn_mnist.classifier import Classifier
         from cnn_mnist.hooks import Hook, LogTensors, TensorBoard, progress
         from cnn_mnist.model import build, describe, layers
+        from cnn_mnist.parallel import Group
+        from cnn_mnist.workers import is_worker, launch, reporting
 
-    before = read_identity(Run(run_dir)) if run_dir else None
-    own = before.recipe if before and recipe_name is None else None
-    recipe = own or named(recipe_name or "standard")
-    recipe = changed(recipe, network, steps)
-    if seed is None:
-        seed = before.seed if before else 0
-    dataset = load(data or (data_of(before) if before else "auto"), data_dir)
-    run_dir = run_dir or default_run_dir(recipe, dataset.name, f"seed{seed}")
-    hooks: list[Hook] = [progress()]
-    if log_tensors:
-        hooks.append(LogTensors(log_tensors.split(","), every=log_every))
-    if tensorboard:
-        hooks.append(TensorBoard(run_dir / "tensorboard"))
+    if (workers > 1 or max_restarts) and not is_worker():
+        launch(_arguments(), workers=workers, max_restarts=max_restarts)
+        return
+    first = Group.of_environment().first
+    if not first:
+        warnings.simplefilter("ignore", CnnMnistWarning)  # the first process says the same
+    with reporting() if is_worker() else nullcontext():
+        before = read_identity(Run(run_dir)) if run_dir else None
+        own = before.recipe if before and recipe_name is None else None
+        recipe = own or named(recipe_name or "standard")
+        recipe = changed(recipe, network, steps)
+        if seed is None:
+            seed = before.seed if before else 0
+        dataset = load(data or (data_of(before) if before else "auto"), data_dir)
+        run_dir = run_dir or default_run_dir(recipe, dataset.name, f"seed{seed}")
+        hooks: list[Hook] = [progress()]
+        if log_tensors:
+            hooks.append(LogTensors(log_tensors.split(","), every=log_every))
+        if tensorboard:
+            hooks.append(TensorBoard(run_dir / "tensorboard"))
 
-    click.echo(layer_table(describe(layers(build(recipe, dataset.classes)))), err=True)
-    click.echo(
-        f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
-        f"to step {recipe.steps:,} in {run_dir}",
-        err=True,
-    )
-    classifier = Classifier(run_dir, recipe, seed=seed, device=device)
-    classifier.train(dataset, hooks=hooks)
-    figures = classifier.finish(dataset)
-    page = report_of(run_dir, dataset)
-    result = {
-        "accuracy": figures["accuracy"],
-        "loss": figures["loss"],
-        "global_step": figures["global_step"],
-        "dataset": dataset.name,
-        "train_seconds": figures["train_seconds"],
-        "run_dir": str(run_dir),
-        "model": str(classifier.run.model_file),
-        "report": str(page) if page else None,
-    }
-    emit(
-        result,
-        as_json=as_json,
-        text=f"test accuracy {figures['accuracy']:.2%} on {figures['n']:,} images of "
-        f"{dataset.name}, loss {figures['loss']:.4f}, after {figures['global_step']:,} steps in "
-        f"{figures['train_seconds']:.0f} s\nmodel: {classifier.run.model_file}"
-        + (f"\nreport: {page}" if page else ""),
-    )
+        if first:
+            click.echo(layer_table(describe(layers(build(recipe, dataset.classes)))), err=True)
+            click.echo(
+                f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
+                f"to step {recipe.steps:,} in {run_dir}",
+                err=True,
+            )
+        classifier = Classifier(run_dir, recipe, seed=seed, device=device)
+        classifier.train(dataset, hooks=hooks)
+        if not first:
+            return
+        figures = classifier.finish(dataset)
+        page = report_of(run_dir, dataset)
+        result = {
+            "accuracy": figures["accuracy"],
+            "loss": figures["loss"],
+            "global_step": figures["global_step"],
+            "dataset": dataset.name,
+            "train_seconds": figures["train_seconds"],
+            "run_dir": str(run_dir),
+            "model": str(classifier.run.model_file),
+            "report": str(page) if page else None,
+        }
+        emit(
+            result,
+            as_json=as_json,
+            text=f"test accuracy {figures['accuracy']:.2%} on {figures['n']:,} images of "
+            f"{dataset.name}, loss {figures['loss']:.4f}, after {figures['global_step']:,} steps "
+            f"in {figures['train_seconds']:.0f} s\nmodel: {classifier.run.model_file}"
+            + (f"\nreport: {page}" if page else ""),
+        )
+
+
+def _arguments() -> list[str]:
+    """The command's own flags again, as a worker takes them."""
+    context = click.get_current_context()
+    arguments = ["train"]
+    for parameter in context.command.params:
+        value = context.params[str(parameter.name)]
+        if parameter.name in ("workers", "max_restarts") or value is None or value is False:
+            continue
+        arguments += [parameter.opts[0]] if value is True else [parameter.opts[0], str(value)]
+    return arguments

@@ -25,7 +25,8 @@ import numpy.typing as npt
 from cnn_mnist.errors import DataError
 from cnn_mnist.files import replace
 
-MAX_BYTES: Final = 4 << 30
+MAX_BYTES: Final = 1 << 30
+_CHUNK_BYTES: Final = 1 << 20
 _UNSIGNED_BYTE: Final = 8
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
@@ -51,7 +52,7 @@ def read(
         expected = math.prod(sizes)
         if expected > MAX_BYTES:
             raise DataError(f"{path} claims {expected:,} values: more than is believable")
-        body = stream.read(expected)
+        body = _body(stream, expected)
         _check_end(path, stream, sizes, len(body))
     if sha256 is not None:
         found = hashlib.sha256(header)
@@ -63,7 +64,7 @@ def read(
             )
     try:
         # a bytearray gives a writable array, which torch can share without a copy
-        return np.frombuffer(bytearray(body), dtype=np.uint8).reshape(sizes)
+        return np.frombuffer(body, dtype=np.uint8).reshape(sizes)
     except ValueError as error:  # more dimensions, or empty ones of more places, than NumPy has
         raise DataError(f"{path} has a shape that cannot be: {error}") from error
 
@@ -89,7 +90,7 @@ def batches(path: Path, size: int, *, dimensions: int) -> Iterator[npt.NDArray[n
             raise DataError(f"{path} claims {each:,} values an item: more than is believable")
         for start in range(0, count, size):
             items = min(size, count - start)
-            body = stream.read(items * each)
+            body = _body(stream, items * each)
             if len(body) < items * each:
                 _check_end(path, stream, sizes, start * each + len(body))
             yield np.frombuffer(body, np.uint8).reshape(items, *shape)
@@ -128,6 +129,14 @@ def _check_end(path: Path, stream: IO[bytes], sizes: tuple[int, ...], values: in
         )
     if stream.read(1):
         raise DataError(f"{path} is too long: bytes follow the {expected:,} values of its header")
+
+
+def _body(stream: IO[bytes], size: int) -> bytearray:
+    """The next `size` bytes, or what there is of them: no memory is taken on the header's word."""
+    body = bytearray()
+    while chunk := stream.read(min(size - len(body), _CHUNK_BYTES)):
+        body += chunk
+    return body
 
 
 def _rank(path: Path, header: bytes, dimensions: int | None) -> int:
