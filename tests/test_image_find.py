@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from cnn_mnist.data import idx
 from cnn_mnist.image import BOX, SIZE, Candidate, Picture, decode, find_candidates, to_glyph
+from cnn_mnist.image.filters import distances
 from cnn_mnist.image.glyph import MIDDLE, STROKE
 
 Grey = np.ndarray
@@ -289,3 +290,12 @@ def test_mnist_itself_goes_through_almost_unchanged(mnist_dir: Path) -> None:
     images = idx.read(mnist_dir / "mnist" / "train-images-idx3-ubyte.gz")[:200]
     found = [max(chain(*rows(image)), key=lambda c: np.prod(c.box[2:])).image for image in images]
     assert np.abs(np.stack(found) - images / 255).mean() < 0.032
+
+
+def test_distances_are_exact_and_the_same_each_time() -> None:
+    mask = np.random.default_rng(0).random((60, 50)) < 0.97
+    outside = np.argwhere(~mask)
+    places = np.argwhere(np.ones_like(mask))
+    squares = ((places[:, None] - outside) ** 2).sum(axis=2).min(axis=1).reshape(mask.shape)
+    for _ in range(5):
+        np.testing.assert_array_equal(distances(mask), np.sqrt(squares.astype(np.float32)))

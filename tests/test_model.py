@@ -43,7 +43,7 @@ def test_the_layers_of_the_reference_network_are_the_tutorials() -> None:
         ("cnn-bn", 3_276_874),
         ("deep", 384_042),
         ("softmax", 7_850),
-        ("small", 215_194),
+        ("small", 107_290),
     ],
 )
 def test_a_network_has_so_many_parameters(name: str, parameters: int) -> None:
@@ -85,11 +85,8 @@ def test_first_weights_come_from_the_generator_alone() -> None:
     assert not torch.equal(one.conv1.weight, other.conv1.weight)
 
 
-@pytest.mark.parametrize("name", ["cnn", "small"])
-def test_pooling_before_relu_gives_the_values_and_gradients_of_relu_before_pooling(
-    name: str,
-) -> None:
-    model = network(name).eval()
+def test_pooling_before_relu_gives_the_values_and_gradients_of_relu_before_pooling() -> None:
+    model = network("cnn").eval()
     images = torch.from_numpy(tiny_split(4).images / np.float32(255))[:, None]
 
     def as_in_the_lesson() -> torch.Tensor:

@@ -31,6 +31,19 @@ class Residual(nn.Sequential):
         return values + super().forward(values)  # type: ignore[no-any-return,no-untyped-call]
 
 
+class Crop(nn.Module):
+    """Images without so many pixels at each side: MNIST's digits hardly reach there."""
+
+    def __init__(self, border: int) -> None:
+        super().__init__()
+        self.border = border
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`(B, C, H, W)` to `(B, C, H - 2 border, W - 2 border)`."""
+        inside = slice(self.border, -self.border)
+        return images[..., inside, inside]
+
+
 def _sequence(**named_layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(named_layers))
 
@@ -129,19 +142,23 @@ def softmax(classes: int, dropout: float) -> nn.Sequential:
 
 
 def small(classes: int, dropout: float) -> nn.Sequential:
-    """A network for the `fast` recipe: no padding, few channels."""
+    """A network for the `fast` recipe: no border, no padding, few channels; 107,290 parameters."""
     return _sequence(
-        conv1=nn.Conv2d(1, 24, kernel_size=5),
+        crop=Crop(2),
+        conv1=nn.Conv2d(1, 16, kernel_size=5, bias=False),
         pool1=nn.MaxPool2d(kernel_size=2),
+        norm1=nn.BatchNorm2d(16),
         relu1=nn.ReLU(),
-        conv2=nn.Conv2d(24, 32, kernel_size=3),
+        conv2=nn.Conv2d(16, 48, kernel_size=3, bias=False),
         pool2=nn.MaxPool2d(kernel_size=2),
+        norm2=nn.BatchNorm2d(48),
         relu2=nn.ReLU(),
         flatten=nn.Flatten(),
-        dense=nn.Linear(32 * 5 * 5, 256),
+        dense=nn.Linear(48 * 4 * 4, 128, bias=False),
+        norm3=nn.BatchNorm1d(128),
         relu3=nn.ReLU(),
         dropout=nn.Dropout(dropout),
-        logits=nn.Linear(256, classes),
+        logits=nn.Linear(128, classes),
     )
 
 

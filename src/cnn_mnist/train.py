@@ -140,13 +140,13 @@ class Trainer:
     def settle(self) -> None:
         """Take the statistics of the normalisations anew, from training images as they are.
 
-        In training they are running means over varied images and moving weights; in use the
-        network sees images as they are, with its last weights. The step to come is not changed:
+        In training with augmentation they are running means over varied images; in use the network
+        sees images as they are, with its last weights. The step to come is not changed:
         in training each batch is normalised by its own. Source: Wu and Johnson, "Rethinking
         'Batch' in BatchNorm", 2021.
         """
         norms = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm)]
-        if not norms:
+        if not norms or self.recipe.augmentation == "none":
             return
         self.model.eval()
         momenta = [norm.momentum for norm in norms]

@@ -73,4 +73,6 @@ def pieces(mask: Mask) -> tuple[npt.NDArray[np.int32], Boxes]:
 def distances(mask: Mask) -> Field:
     """How far the middle of each pixel is from that of the nearest one outside, in pixels."""
     image = np.ascontiguousarray(mask).view(np.uint8)
-    return np.asarray(cv2.distanceTransform(image, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    found = cv2.distanceTransform(image, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # its last digits differ from call to call; the square of a distance is a whole number
+    return np.sqrt(np.rint(np.square(found))).astype(np.float32)

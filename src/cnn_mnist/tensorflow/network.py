@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from cnn_mnist.model import Crop
 from cnn_mnist.tensorflow.library import quiet, tensorflow
 from cnn_mnist.tensorflow.variables import names, tensors
 
@@ -74,6 +75,8 @@ def _layer(layers: Any, layer: nn.Module, *, name: str, activation: str | None) 
             return layers.MaxPooling2D(layer.kernel_size, layer.stride, name=name)
         case nn.Dropout():
             return layers.Dropout(layer.p, name=name)
+        case Crop():
+            return layers.Cropping2D(layer.border, name=name)
         case nn.Flatten():
             return layers.Flatten(name=name)
         case _:

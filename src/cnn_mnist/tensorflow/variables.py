@@ -15,7 +15,7 @@ import numpy.typing as npt
 from torch import nn
 
 from cnn_mnist.errors import ExportError
-from cnn_mnist.model import layers
+from cnn_mnist.model import Crop, layers
 
 Array = npt.NDArray[np.float32]
 
@@ -37,6 +37,7 @@ KINDS: Final[Mapping[type[nn.Module], tuple[str, Mapping[str, str]]]] = {
     nn.Flatten: ("flatten", {}),
     nn.Dropout: ("dropout", {}),
     nn.ReLU: ("re_lu", {}),
+    Crop: ("cropping2d", {}),
 }
 """Each kind of layer: its name in TensorFlow, and those of its weights, in TensorFlow's order."""
 
