@@ -49,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     run_dir = tmp_path_factory.mktemp("cli") / "run"
     result = result_of(
         *("train", "--data", "digits", "--network", "small"),
-        *("--steps", 60, "--run-dir", run_dir, "--seed", 1),
+        *("--steps", 200, "--run-dir", run_dir, "--seed", 1),
     )
     return run_dir, result
 
@@ -69,7 +69,7 @@ def seven(tmp_path: Path) -> Path:
 def test_train_ends_with_an_evaluated_exported_model(trained: tuple[Path, Any]) -> None:
     run_dir, result = trained
     assert result["accuracy"] > 0.8
-    assert result["global_step"] == 60
+    assert result["global_step"] == 200
     assert result["dataset"] == "digits"
     assert result["train_seconds"] > 0
     assert result["loss"] > 0
@@ -314,9 +314,11 @@ def test_model_shows_the_same_parameters_for_a_network_a_run_and_a_file(
     network, run, file = (
         result_of("model", target) for target in ("small", trained[0], trained[0] / "model.onnx")
     )
-    assert network["parameters"] == run["parameters"] == file["parameters"]
+    assert network["parameters"] == run["parameters"]
+    # in the file the normalisation behind the dense layer is part of it
+    assert file["parameters"] == network["parameters"] - 2 * 128
     assert network["flops"] == file["flops"]
-    assert [layer["name"] for layer in network["layers"]][:2] == ["conv1", "pool1"]
+    assert [layer["name"] for layer in network["layers"]][:2] == ["crop", "conv1"]
     assert "3,274,634" in invoke("model").stdout
 
 

@@ -19,7 +19,7 @@ from cnn_mnist.cli.export import export
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import CheckpointError, ExportError, RunError
 from cnn_mnist.evaluate import figures
-from cnn_mnist.model import build, classify
+from cnn_mnist.model import Crop, build, classify
 from cnn_mnist.recipe import NETWORKS, named
 from cnn_mnist.run import Run, read_identity
 from cnn_mnist.tensorflow.checkpoint import find
@@ -88,6 +88,9 @@ def forward(model: nn.Sequential, values: Array) -> Array:
                 values = values.max(axis=(2, 4))
             case nn.ReLU():
                 values = np.maximum(values, 0)
+            case Crop():
+                inside = slice(layer.border, -layer.border)
+                values = values[:, inside, inside]
             case nn.Flatten():
                 values = values.reshape(len(values), -1)
             case _:

@@ -86,6 +86,7 @@ def reporting() -> Iterator[None]:
             "message": str(error),
             "timestamp": int(time.time()),
             "kind": type(error).__name__,
+            "exit_code": error.exit_code,
         }
         replace(Path(os.environ[_ERROR_FILE]), json.dumps(content).encode())
         sys.exit(error.exit_code)
@@ -110,6 +111,7 @@ def _worker_error(failures: dict[int, ProcessFailure]) -> WorkerError:
     rank = min(failures, key=order)
     failure = failures[rank]
     if "kind" in failure.error_file_data:
-        return WorkerError(failure.message, failure.exitcode)
+        # not the process's own: the agent may have stopped it between its report and its end
+        return WorkerError(failure.message, failure.error_file_data["exit_code"])
     how = f"by {failure.signal_name()}" if failure.exitcode < 0 else f"with {failure.exitcode}"
     return WorkerError(f"worker {rank} ended {how}: train again to go on from the last checkpoint")
