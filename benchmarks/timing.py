@@ -6,12 +6,20 @@ from collections.abc import Callable, Mapping
 
 
 def in_turn(
-    things: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1
+    things: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warm_up: int = 1,
+    pause_s: float = 0.0,
 ) -> dict[str, list[float]]:
-    """Wall time in seconds of each call, `rounds` of each; those of the warm-up are not kept."""
+    """Wall time in seconds of each call, `rounds` of each; those of the warm-up are not kept.
+
+    Before each call is a pause, in which threads that spin for more work give up their cores.
+    """
     times: dict[str, list[float]] = {name: [] for name in things}
     for round_number in range(warm_up + rounds):
         for name, thing in things.items():
+            time.sleep(pause_s)
             began = time.perf_counter()
             thing()
             if round_number >= warm_up:
