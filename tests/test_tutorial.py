@@ -18,10 +18,9 @@ PAGES = ("tutorial", "tutorial.zh-CN")
 
 sys.path.insert(0, str(DOCS))
 
+import build  # noqa: E402
 import pictures  # noqa: E402
 from blocks import blocks  # noqa: E402
-
-import build  # noqa: E402
 
 # A notebook's code on settings that are short: scikit-learn's digits, few steps.
 SHORT = {
