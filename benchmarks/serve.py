@@ -15,6 +15,7 @@ standard output is one JSON object.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from socket import create_connection, create_server
@@ -103,6 +104,9 @@ def served(command: Command) -> Iterator[tuple[int, int]]:
                 process.wait(40)
             except subprocess.TimeoutExpired:
                 process.kill()
+            # LitServe's workers outlive it, and would disturb what is measured next
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
