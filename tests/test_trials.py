@@ -5,8 +5,11 @@ import multiprocessing
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import threading
 import time
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_dataset, tiny_recipe
 
 from cnn_mnist import trials as room
-from cnn_mnist.errors import Interrupted, RunError
+from cnn_mnist.errors import CnnMnistError, Interrupted, RunError, WorkerError
 from cnn_mnist.trials import run_trials
 
 DATA = tiny_dataset()
@@ -106,6 +109,30 @@ def test_stopped_trials_stop_their_processes_with_a_checkpoint(tmp_path: Path) -
     stopper.join()
     assert multiprocessing.active_children() == []
     assert len(list(tmp_path.glob("seed-*/checkpoints/step-*"))) == 2
+
+
+def test_ctrl_c_stops_trials_with_checkpoints_of_all_seeds(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnn_mnist", "trials", "--data", "digits", "--n", "2"]
+    command += ["--network", "softmax", "--steps", "1000000", "--processes", "2"]
+    process = subprocess.Popen(
+        [*command, "--run-dir", tmp_path], stderr=subprocess.PIPE, start_new_session=True
+    )
+    until = time.monotonic() + 120
+    while len(list(tmp_path.glob("seed-*/metrics.jsonl"))) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    for seed in range(2):
+        steps = [int(path.name[5:]) for path in tmp_path.glob(f"seed-{seed}/checkpoints/step-*")]
+        assert max(steps) % 500  # not one of those that are written on the way
+
+
+@pytest.mark.parametrize("error", [Interrupted("stopped", 15), WorkerError("lost", 7)])
+def test_an_error_is_the_same_on_the_other_side_of_a_process(error: CnnMnistError) -> None:
+    same = ForkingPickler.loads(ForkingPickler.dumps(error))
+    assert (type(same), str(same), same.exit_code) == (type(error), str(error), error.exit_code)
 
 
 def stop_when_training(directory: Path) -> None:

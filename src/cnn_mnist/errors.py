@@ -113,6 +113,10 @@ class Interrupted(CnnMnistError):  # noqa: N818 - the user asked for it: it is n
         super().__init__(message)
         self.exit_code = 128 + signal_number
 
+    def __reduce__(self) -> tuple[type["Interrupted"], tuple[str, int]]:
+        """How it passes from one process to another."""
+        return type(self), (str(self), self.exit_code - 128)
+
 
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> Iterator[None]:

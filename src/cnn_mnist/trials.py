@@ -2,10 +2,10 @@
 
 Each seed has its own run directory, so trials that were stopped go on where they were, and more
 seeds can be added to those already there. On the CPU several seeds are trained at a time, each by a
-process with its share of the cores: two networks on a core each are faster than two cores on one
-network after the other (benchmarks/trials.py).
+process with its share of the cores (benchmarks/trials.py measures what that gains).
 """
 
+import os
 import signal
 import statistics
 import threading
@@ -133,6 +133,10 @@ def _in_processes(
 
 def _work(trial: _Trial, seeds: Sequence[int], threads: int, results: "Queue[Any]") -> None:
     """What a process does; an error takes the place of a result."""
+    if hasattr(os, "setpgrp"):
+        # Ctrl-C goes to a whole group. To the parent alone: it stops its processes with one signal,
+        # where a second would end them before they have written their checkpoints.
+        os.setpgrp()
     torch.set_num_threads(threads)
     try:
         for seed in seeds:

@@ -21,7 +21,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from cnn_mnist.errors import CnnMnistError, Interrupted, WorkerError, WorkerLostError
 from cnn_mnist.files import replace
-from cnn_mnist.machine import machine
+from cnn_mnist.machine import cores
 
 _ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 
@@ -40,7 +40,7 @@ def launch(arguments: Sequence[str], *, workers: int, max_restarts: int = 0) -> 
         WorkerError: one failed, and there was no restart left.
         Interrupted: SIGINT or SIGTERM came; the workers have stopped.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, int(machine()["cores"]) // workers)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // workers)))
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     logging.disable(logging.WARNING)  # the agent's; each worker has its own
