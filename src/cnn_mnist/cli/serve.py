@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cnn_mnist.cli.options import FILE, model_option
+from cnn_mnist.cli.options import FILE, model_file, model_option
 from cnn_mnist.errors import needs_extra
 
 
@@ -47,8 +47,6 @@ def serve(
     /openapi.json says it all. SIGTERM: readiness turns false, what was accepted is answered, and
     the exit code is 0. The log goes to standard error, one JSON object a line.
     """
-    from cnn_mnist.cli.options import model_file
-
     with needs_extra("serve", "serving"):
         from cnn_mnist.serve.server import listen, run
         from cnn_mnist.serve.service import Service

@@ -1,11 +1,11 @@
 """What a server is started with, and its limits."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cnn_mnist.errors import ServeError
 from cnn_mnist.infer import PRETRAINED
+from cnn_mnist.machine import cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,7 @@ class Settings:
     @property
     def runners(self) -> int:
         """`threads`, the cores counted."""
-        if self.threads:
-            return self.threads
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        return self.threads or cores()
 
 
 def read_token(path: Path) -> str:
