@@ -11,7 +11,6 @@ in turn, A B A B ...; the last line of standard output is one JSON object.
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw
-from timing import in_turn, summary
+from timing import in_turn, run, summary
 
 from cnn_mnist.machine import machine, versions
 from cnn_mnist.model import build
@@ -45,11 +44,6 @@ image = 1 - grey if grey.mean() > 0.5 else grey
 with torch.no_grad():
     print(int(model(torch.from_numpy(image)[None, None]).argmax()))
 """
-
-
-def run(command: list[str]) -> None:
-    """One process."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:

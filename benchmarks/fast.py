@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import timing
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -87,9 +88,7 @@ def summary(runs: list[tuple[float, float]]) -> dict[str, Any]:
     """Figures of one recipe's runs."""
     seconds, accuracies = (list(values) for values in zip(*runs, strict=True))
     return {
-        "median_s": statistics.median(seconds),
-        "min_s": min(seconds),
-        "max_s": max(seconds),
+        **timing.summary(seconds),
         "mean": statistics.mean(accuracies),
         "sd": statistics.stdev(accuracies),
         "n": len(runs),

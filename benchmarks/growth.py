@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from timing import peak_mb
 
 from cnn_mnist import load
 from cnn_mnist.data import idx
@@ -40,16 +41,6 @@ def measured(command: list[str]) -> dict[str, float]:
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
     return {"seconds": time.perf_counter() - began, "peak_mb": peak}
-
-
-def peak_mb(pid: int) -> float:
-    """The most that a process has held, in MiB; 0 where it has just ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    _, found, rest = status.partition("VmHWM:")
-    return int(rest.split()[0]) / 1024 if found else 0.0
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from nondigits import MEASURING
 from PIL import Image, ImageDraw, ImageOps
+from timing import peak_mb
 
 from cnn_mnist import Model, load
 from cnn_mnist.image import decode
@@ -221,15 +222,6 @@ def read_large(model_path: Path) -> None:
         "peak_mb": peak_mb(),
     }
     print(json.dumps(result))
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held, in MiB, on Linux.
-
-    `getrusage` would count the parent's too: its figure is handed down when a process is started.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def large(model_path: Path) -> dict[str, Any]:

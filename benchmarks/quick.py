@@ -14,6 +14,7 @@ import statistics
 import time
 
 import torch
+from timing import summary
 
 from cnn_mnist import load
 from cnn_mnist.evaluate import evaluate
@@ -51,9 +52,7 @@ def main() -> None:
         "sd": statistics.stdev(accuracies),
         "n": SEEDS,
         "accuracies": accuracies,
-        "median_s": median,
-        "min_s": min(seconds),
-        "max_s": max(seconds),
+        **summary(seconds),
         "lesson_s": lesson_s,
         "lesson_own_program_s": LESSON_STEP_S * tutorial.steps,
         "times_as_fast": lesson_s / median,

@@ -8,11 +8,10 @@ line of standard output is one JSON object with the median, minimum and maximum 
 """
 
 import json
-import subprocess
 import sys
 from functools import partial
 
-from timing import in_turn, summary
+from timing import in_turn, run, summary
 
 from cnn_mnist.machine import machine, versions
 
@@ -26,11 +25,6 @@ COMMANDS = {
     "cnn-mnist --help": [PYTHON, "-m", "cnn_mnist", "--help"],
     "cnn-mnist train --help": [PYTHON, "-m", "cnn_mnist", "train", "--help"],
 }
-
-
-def run(command: list[str]) -> None:
-    """One process."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:

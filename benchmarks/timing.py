@@ -1,8 +1,13 @@
-"""Things timed in turn, A B A B ..., so that what else a machine does hits all of them alike."""
+"""What the measurements share: things timed in turn, processes run, memory looked up.
+
+In turn is A B A B ..., so that what else a machine does hits all of them alike.
+"""
 
 import statistics
+import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 
 def in_turn(
@@ -30,3 +35,21 @@ def in_turn(
 def summary(seconds: list[float]) -> dict[str, float]:
     """Median, minimum and maximum."""
     return {"median_s": statistics.median(seconds), "min_s": min(seconds), "max_s": max(seconds)}
+
+
+def run(command: Sequence[str]) -> None:
+    """One process; what it prints is dropped."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """The most memory that a process has held, in MiB, on Linux; 0 where it has just ended.
+
+    `getrusage` would count the parent's too: its figure is handed down when a process is started.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    _, found, rest = status.partition("VmHWM:")
+    return int(rest.split()[0]) / 1024 if found else 0.0

@@ -122,6 +122,9 @@ def test_a_fragment_much_shorter_than_its_neighbour_is_no_digit_of_the_row(reads
     short = (0, 0, 5, 7)
     parts = [candidate(1, 0, 1, box=short), candidate(7, 0, 2, pieces=2), candidate(7, 1, 2)]
     assert reads(parts).text == "7"
+    heights = (21, 12, 12, 8)
+    row = [candidate(n, n, n + 1, box=(0, 0, 9, height)) for n, height in enumerate(heights)]
+    assert [digit.reason for digit in reads(row).digits] == [None] * 3 + [room.TOO_SHORT]
     assert reads([candidate(1, 0, 1, box=(0, 0, 5, 8)), candidate(7, 1, 2)]).text == "17"
 
 

@@ -35,6 +35,24 @@ def _bound_memory() -> None:
     onnxruntime.create_and_register_allocator(place, arena)
 
 
+def open_session(model: str | bytes, *, threads: int) -> onnxruntime.InferenceSession:
+    """A session on the processor, within the memory that all of this process share.
+
+    Args:
+        model: an ONNX file's path, or its bytes.
+        threads: threads of one run; 0 takes one for each core.
+
+    Raises:
+        Exception: what is wrong with the model; ONNX Runtime's own errors have no common base.
+    """
+    _bound_memory()
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what goes wrong is raised
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 class Model:
     """A trained network.
 
@@ -53,16 +71,9 @@ class Model:
             raise ModelError(f"{path} is no model file: train one with cnn-mnist train")
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
             raise ModelError(f"{path} has {size:,} bytes: more than a model of this package has")
-        _bound_memory()
-        options = onnxruntime.SessionOptions()
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # what goes wrong is raised, and said below
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's own errors have no common base
+            self._session = open_session(str(path), threads=threads)
+        except Exception as error:  # whatever its kind, see there
             raise ModelError(f"{path} is no ONNX model: {_first_line(error)}") from error
         takes = {value.name: value.shape for value in self._session.get_inputs()}
         outputs = {value.name: value.shape for value in self._session.get_outputs()}

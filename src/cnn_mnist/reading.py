@@ -29,6 +29,7 @@ JUDGE: Final = Path(__file__).parent / "pretrained" / "judge.onnx"
 """Ten digits and, as the last class, no digit; trained by benchmarks/judge.py."""
 
 NO_DIGIT: Final = "its form is no digit's"
+TOO_SHORT: Final = "it is much shorter than the digits beside it"
 
 _CUT: Final = 1.3  # price, in nats, of each side that is cut off from other ink
 _JOINT: Final = 0.7  # price, in nats, of each piece beyond the first
@@ -170,21 +171,25 @@ def _read_row(candidates: list[Candidate], reader: Model, judge: Model) -> list[
     forms = 1 - judged[:, -1]
     probabilities = _pooled(reader.predict(images)[1], judged[:, :-1])
     scores = forms * probabilities.max(axis=1)
-    accepted = forms >= threshold(judge)
+    formed = forms >= threshold(judge)
     heights = np.array([candidate.box[3] - candidate.box[1] for candidate in candidates])
-    accepted &= heights >= _SHORT * heights.max(where=accepted, initial=0)
+    tall = heights >= _SHORT * heights.max(where=formed, initial=0)
+    reasons = [
+        NO_DIGIT if not digit else TOO_SHORT if not long else None
+        for digit, long in zip(formed, tall, strict=True)
+    ]
     prices = [
         -math.log(score) + _CUT * candidate.cuts + _JOINT * (candidate.pieces - 1)
-        if fine
+        if reason is None
         else _REFUSAL * candidate.pieces
-        for candidate, score, fine in zip(candidates, scores, accepted, strict=True)
+        for candidate, score, reason in zip(candidates, scores, reasons, strict=True)
     ]
     return [
         _digit(
             probabilities[index],
             candidates[index].box,
             images[index],
-            None if accepted[index] else NO_DIGIT,
+            reasons[index],
         )
         for index in _cheapest_way(candidates, prices)
     ]

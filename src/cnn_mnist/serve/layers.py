@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 
 from cnn_mnist.errors import ModelError
+from cnn_mnist.infer import open_session
 
 _SHAPING: Final = ("Reshape", "Flatten", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Transpose")
 """They move values and change none: there is nothing to see."""
@@ -67,12 +67,7 @@ class Layers:
             outputs = [node.output[0] for node in self._nodes]
             del proto.graph.output[:]
             proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 1
-            options.log_severity_level = 4
-            self._session = onnxruntime.InferenceSession(
-                proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(proto.SerializeToString(), threads=1)
         except Exception as error:  # onnx, protobuf and ONNX Runtime raise their own kinds
             raise ModelError(f"{path} cannot be taken apart into its layers: {error}") from error
 
