@@ -1,10 +1,9 @@
-"""Draws the pictures of the tutorial.
+"""Draws the pictures of the tutorial, and the charts of docs/performance.md.
 
-    python docs/pictures.py RUN
+    python docs/pictures.py [RUN]
 
-RUN is a finished run of the recipe `standard` on MNIST (`cnn-mnist train` makes it). The digits
-shown are scikit-learn's, brought to MNIST's form: MNIST's own are not ours to hand around. Charts
-of figures are drawn from benchmarks/results/.
+Without RUN only the charts of figures in benchmarks/results/. RUN is a finished run of the recipe `standard` on MNIST (`cnn-mnist train` makes it). The digits
+shown are scikit-learn's, brought to MNIST's form: MNIST's own are not ours to hand around.
 """
 
 import argparse
@@ -49,14 +48,20 @@ text { font-family: system-ui, sans-serif !important; }
 def main() -> None:
     """Draw them all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="a finished run of `standard` on MNIST")
+    parser.add_argument("run", type=Path, nargs="?", help="a finished run of `standard` on MNIST")
     run = parser.parse_args().run
-    network = Classifier(run).network()
-    images = digits.load().test.images
-    mnist = load("mnist")
     FOLDER.mkdir(exist_ok=True)
     for name, svg in drawn_from_results().items():
         (FOLDER / name).write_text(svg, "utf-8")
+    if run:
+        draw_run(run)
+
+
+def draw_run(run: Path) -> None:
+    """What shows a network at work."""
+    network = Classifier(run).network()
+    images = digits.load().test.images
+    mnist = load("mnist")
     curves = charts.curves({"standard": read_metrics(Run(run))})
     (FOLDER / "standard-loss.svg").write_text(standalone(curves["loss"]), "utf-8")
     for name, svg in reliability(Classifier(run), mnist).items():
@@ -74,9 +79,15 @@ def main() -> None:
     handwriting(images[firsts[2]]).save(FOLDER / "handwriting.png")
 
 
+def result(name: str) -> dict[str, Any]:
+    """What a program of benchmarks/ has printed."""
+    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return content
+
+
 def drawn_from_results() -> dict[str, str]:
     """The charts whose figures lie in benchmarks/results/, as SVG by file name."""
-    results = {name: json.loads((RESULTS / f"{name}.json").read_text("utf-8")) for name in LADDER}
+    results = {name: result(name) for name in LADDER}
 
     def ladder(axes: Axes) -> None:
         for place, result in enumerate(results.values()):
@@ -102,7 +113,67 @@ def drawn_from_results() -> dict[str, str]:
             charts.chart(ladder, name="ladder", x="test accuracy", size=(6.4, 3.0))
         ),
         "schedule.svg": standalone(charts.chart(rates, name="schedule", x="step")),
+        **growth(),
+        "races.svg": standalone(
+            charts.chart(races, name="races", x="times as fast", size=(6.4, 4.2))
+        ),
     }
+
+
+def growth() -> dict[str, str]:
+    """Memory and time as the work grows."""
+    found = result("growth")
+    kinds = {
+        "images": "images of an IDX file, read",
+        "pictures": "picture files, read",
+        "steps": "steps, trained",
+    }
+
+    def drawn(name: str, key: str, what: str, **style: Any) -> str:
+        def draw(axes: Axes) -> None:
+            for number, (kind, label) in enumerate(kinds.items()):
+                points = [(int(count), row[key]) for count, row in found[kind].items()]
+                axes.plot(
+                    *zip(*points, strict=True), "o-", label=label, color=charts.series(number)
+                )
+            axes.set(xscale="log", ylabel=what, **style)
+            axes.legend()
+
+        return standalone(charts.chart(draw, name=name, x="how many", size=(6.4, 3.2)))
+
+    return {
+        "growth-memory.svg": drawn("growth-memory", "peak_mb", "most memory, MiB", ylim=(0, 1500)),
+        "growth-time.svg": drawn("growth-time", "seconds", "seconds", yscale="log"),
+    }
+
+
+def races(axes: Axes) -> None:
+    """Bars: how many times as fast as others."""
+    step, fast, cold, serve = map(result, ("step", "fast_race", "coldstart", "serve"))
+    one, many = (result("inference")["batches"][size] for size in ("1", "1000"))
+    bars = {
+        "training step / PyTorch loop": step["ratio_to_plain_loop"],
+        "99 % / published recipe": fast["times_as_fast"]["published"],
+        "99 % / same, channels last": fast["times_as_fast"]["published, channels last"],
+        "one image / PyTorch": one["PyTorch"]["ratio"],
+        "one image / Keras": one["Keras"]["ratio"],
+        "1,000 images / PyTorch": many["PyTorch"]["ratio"],
+        "1,000 images / Keras": many["Keras"]["ratio"],
+        "cold start / PyTorch script": cold["times_as_fast"],
+        "requests / LitServe": serve["ratios"][serve["best_litserve"]],
+        "requests / FastAPI and PyTorch": serve["ratios"]["fastapi-pytorch"],
+    }
+    places = range(len(bars))
+    axes.barh(places, list(bars.values()), color=charts.series(0), alpha=0.75, height=0.6)
+    for place, times in zip(places, bars.values(), strict=True):
+        axes.annotate(f"{times:.1f}", (times, place), xytext=(4, 0), va="center", fontsize=9,
+                      textcoords="offset points")  # fmt: skip
+    axes.axvline(1, color=charts.series(1), linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    axes.minorticks_off()
+    axes.set_yticks(places, list(bars))
+    axes.invert_yaxis()
 
 
 def reliability(run: Classifier, data: Dataset) -> dict[str, str]:

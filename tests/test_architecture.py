@@ -34,6 +34,7 @@ FLOORS = {
     "reading": 4,
     "explain": 5,
     "checkpoint": 3,
+    "graph": 3,
     "hooks": 4,
     "parity": 4,
     "triton": 4,

@@ -575,3 +575,16 @@ def test_arrays_that_torch_cannot_share_are_trained_on_all_the_same(form: str) -
         losses.append(float(trainer.advance().loss))
         losses.append(float(trainer.classify(each.images).sum()))
     assert losses[:2] == losses[2:]
+
+
+def test_the_order_of_the_images_does_not_depend_on_how_much_of_it_is_taken_ahead() -> None:
+    recipe, split = tiny_recipe(steps=250), tiny_split(40)
+    trainer = Trainer(recipe, split, 10, seed=5, device="cpu")
+    batches = Batches(40, recipe.batch_size, seed=5)
+    for step in (0, 1, 99, 100, 101, 230, 7):  # forwards, and back to a checkpoint
+        trainer.step = step
+        images, labels = trainer.batch()
+        assert (labels.numpy() == split.labels[batches[step]]).all()
+        torch.testing.assert_close(
+            images[:, 0], torch.from_numpy(split.images[batches[step]] / np.float32(255))
+        )

@@ -34,6 +34,7 @@ from cnn_mnist.errors import (
     RunError,
 )
 from cnn_mnist.evaluate import evaluate
+from cnn_mnist.graph import Recorded
 from cnn_mnist.hooks import Hook, JsonLines, Start, Step, blamed
 from cnn_mnist.lock import locked
 from cnn_mnist.model import as_tensor, build, classify
@@ -44,6 +45,7 @@ from cnn_mnist.run import Identity, Run, read_identity, unfinish, warn_of_damage
 DEVICES: Final = ("auto", "cpu", "cuda")
 
 _ALONE: Final = Group()
+_STEPS_AHEAD: Final = 100
 _SETTLING_IMAGES: Final = 20_000
 _SETTLING_BATCH: Final = 500
 
@@ -94,7 +96,7 @@ class Trainer:
         self.train_seconds = 0.0
         self.device = _device(device, group)
         self.model = build(recipe, classes, _generator(seed, 0, "weights")).to(self.device)
-        self.optimizer = _optimizer(recipe, self.model)
+        self.optimizer = _optimizer(recipe, self.model, self.device)
         self._replica = group.replicate(self.model)
         self._share = group.share(recipe.batch_size)
         # the mean over the group of these losses is the loss of the whole batch
@@ -102,16 +104,46 @@ class Trainer:
         self._weight = share * group.size / recipe.batch_size
         self._dropout = "dropout" if group.first else f"dropout {group.rank}"
         self._batches = Batches(len(split), recipe.batch_size, seed=seed)
+        self._order, self._order_from = torch.empty(0), 0
         self._images = as_tensor(split.images).unsqueeze(1).to(self.device)
         self._labels = as_tensor(split.labels).to(self.device, torch.int64)
+        self._update = self._recorded()
 
     def advance(self) -> Step:
         """Do one step: a batch, its loss, the gradients, the update."""
         images, labels = self.batch()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate_at(self.step)
+        _set_rate(self.optimizer, self.recipe.learning_rate_at(self.step))
         if self.recipe.dropout:  # dropout draws from torch's own generator
             torch.manual_seed(_seed(self.seed, self.step, self._dropout))
+        loss, logits = self._update(images, labels)
+        self.step += 1
+        return Step(number=self.step, loss=loss, logits=logits, labels=labels)
+
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step.
+
+        What is drawn is drawn for the whole batch, and then shared among the group.
+        """
+        indices = self._indices()
+        images = self._images[indices].to(torch.float32).div_(255)
+        if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
+            images = vary(images, _generator(self.seed, self.step, "augmentation", self.device))
+        return images[self._share], self._labels[indices[self._share]]
+
+    def _indices(self) -> torch.Tensor:
+        """Which images this step has, `(B,) int64`; they come to the device many steps at a time."""
+        ahead = self.step - self._order_from
+        if not 0 <= ahead < len(self._order):
+            steps = range(self.step, self.step + _STEPS_AHEAD)
+            order = np.stack([self._batches[step] for step in steps])
+            self._order, self._order_from = torch.from_numpy(order).to(self.device), self.step
+            ahead = 0
+        return self._order[ahead]
+
+    def _descend(
+        self, images: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Change the weights by a batch's gradients; the loss and the logits before that."""
         low = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
             logits = self._replica(images)
@@ -123,19 +155,12 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self.step += 1
-        return Step(number=self.step, loss=loss.detach(), logits=logits.detach(), labels=labels)
+        return loss.detach(), logits.detach()
 
-    def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step.
-
-        What is drawn is drawn for the whole batch, and then shared among the group.
-        """
-        indices = torch.from_numpy(self._batches[self.step]).to(self.device)
-        images = self._images[indices].to(torch.float32).div_(255)
-        if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
-            images = vary(images, _generator(self.seed, self.step, "augmentation"))
-        return images[self._share], self._labels[indices[self._share]]
+    def _recorded(self) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]:
+        """`_descend`, on a GPU of its own as one graph; the state is not exchanged after this."""
+        on_gpu = self.device.type == "cuda" and self.group.size == 1
+        return Recorded(self._descend) if on_gpu else self._descend
 
     def settle(self) -> None:
         """Take the statistics of the normalisations anew, from training images as they are.
@@ -208,6 +233,7 @@ class Trainer:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self.step = checkpoint.step
         self.train_seconds = checkpoint.train_seconds
+        self._update = self._recorded()
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
@@ -525,13 +551,24 @@ def _device(name: str, group: Group) -> torch.device:
     return torch.device(f"cuda:{group.local_rank}" if name == "cuda" else name)
 
 
-def _optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
     parameters = model.parameters()
+    on_gpu = device.type == "cuda"
+    # a recorded step reads its rate from the device
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=recipe.learning_rate, fused=True)
+        return torch.optim.SGD(parameters, lr=rate, fused=True)
     return torch.optim.AdamW(
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        parameters, lr=rate, weight_decay=recipe.weight_decay, fused=True, capturable=on_gpu
     )
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _seed(seed: int, step: int, purpose: str) -> int:
@@ -540,5 +577,7 @@ def _seed(seed: int, step: int, purpose: str) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
-def _generator(seed: int, step: int, purpose: str) -> torch.Generator:
-    return torch.Generator().manual_seed(_seed(seed, step, purpose))
+def _generator(
+    seed: int, step: int, purpose: str, device: torch.device | None = None
+) -> torch.Generator:
+    return torch.Generator(device or "cpu").manual_seed(_seed(seed, step, purpose))

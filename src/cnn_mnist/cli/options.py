@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from cnn_mnist.recipe import NETWORKS, RECIPES, Recipe
+from cnn_mnist.recipe import NETWORKS, PRECISIONS, RECIPES, Recipe
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -44,6 +44,12 @@ steps_option = click.option(
     metavar="N",
     help="The step to end at.  [default: the recipe's]",
 )
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="What a step's products are computed in; bfloat16 is faster where the processor or the "
+    "GPU has it.  [default: the recipe's]",
+)
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
@@ -70,6 +76,7 @@ def training_options(command: Command) -> Command:
             data_option,
             data_dir_option,
             steps_option,
+            precision_option,
             device_option,
             json_option,
         )
@@ -78,14 +85,25 @@ def training_options(command: Command) -> Command:
     return command
 
 
-def changed(recipe: Recipe, network: str | None, steps: int | None) -> Recipe:
-    """A recipe with the network and the last step that were asked for."""
-    return replace(recipe, network=network or recipe.network, steps=steps or recipe.steps)
+def changed(
+    recipe: Recipe, network: str | None, steps: int | None, precision: str | None
+) -> Recipe:
+    """A recipe with what was asked for in the place of its own."""
+    asked = {"network": network, "steps": steps, "precision": precision}
+    return replace(recipe, **{field: value for field, value in asked.items() if value is not None})
 
 
 def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
     """Where a run lives if nothing is said: the same command finds it again."""
-    own = [] if recipe.network == RECIPES[recipe.name].network else [recipe.network]
+    usual = RECIPES[recipe.name]
+    own = [
+        value
+        for value, its in (
+            (recipe.network, usual.network),
+            (recipe.precision, usual.precision),
+        )
+        if value != its
+    ]
     return Path("runs", "-".join([recipe.name, *own, dataset, last]))
 
 

@@ -70,6 +70,7 @@ def train(
     data: str | None,
     data_dir: Path | None,
     steps: int | None,
+    precision: str | None,
     device: str,
     as_json: bool,
     run_dir: Path | None,
@@ -111,7 +112,7 @@ def train(
         before = read_identity(Run(run_dir)) if run_dir else None
         own = before.recipe if before and recipe_name is None else None
         recipe = own or named(recipe_name or "standard")
-        recipe = changed(recipe, network, steps)
+        recipe = changed(recipe, network, steps, precision)
         if seed is None:
             seed = before.seed if before else 0
         dataset = load(data or (data_of(before) if before else "auto"), data_dir)

@@ -41,6 +41,7 @@ def trials(
     data: str | None,
     data_dir: Path | None,
     steps: int | None,
+    precision: str | None,
     device: str,
     as_json: bool,
     n: int,
@@ -58,7 +59,7 @@ def trials(
     with needs_extra("train", "training"):
         from cnn_mnist.trials import run_trials
 
-    recipe = changed(named(recipe_name or "standard"), network, steps)
+    recipe = changed(named(recipe_name or "standard"), network, steps, precision)
     dataset = load(data or "auto", data_dir)
     run_dir = run_dir or default_run_dir(recipe, dataset.name, "trials")
     result = run_trials(

@@ -5,12 +5,14 @@ step can be repeated exactly.
 """
 
 import math
+from functools import cache
 from typing import Final
 
 import torch
 import torch.nn.functional as F
 
 _SIZE: Final = 28
+_SMOOTHNESS: Final = 4.0  # pixels: about a stroke's width and a half
 
 
 def affine(
@@ -26,7 +28,7 @@ def affine(
 
     Args:
         images: `(B, 1, 28, 28) float32`, 0 is paper.
-        generator: draws the amounts, on the CPU.
+        generator: draws the amounts, on the images' device.
         degrees: the largest turn.
         scale: the largest relative change of size, of each axis for itself.
         shear: the largest horizontal shear.
@@ -48,15 +50,19 @@ def elastic(images: torch.Tensor, generator: torch.Generator, *, bend: float = 0
 
     Args:
         images: `(B, 1, 28, 28) float32`, 0 is paper.
-        generator: draws the amounts, on the CPU.
+        generator: draws the amounts, on the images' device.
         bend: deviation of a pixel's move, in pixels.
 
     Returns:
         New images of the same shape, bilinearly sampled once; what comes from outside is paper.
     """
     grid = _affine_grid(len(images), generator, degrees=10.0, scale=0.1, shear=0.1, shift=2.0)
-    knots = _FIELD.shape[1]
-    moves = _FIELD @ torch.randn(len(images), 2, knots, knots, generator=generator) @ _FIELD.T
+    field = _field(images.device)
+    knots = field.shape[1]
+    noise = torch.randn(
+        len(images), 2, knots, knots, generator=generator, device=generator.device
+    )
+    moves = field @ noise @ field.T
     return _sample(images, grid + moves.permute(0, 2, 3, 1) * (bend * 2 / _SIZE))
 
 
@@ -70,7 +76,7 @@ def _affine_grid(
 ) -> torch.Tensor:
     """Where each pixel comes from, `(count, 28, 28, 2)`: x and y in half widths from the middle."""
     turn, stretch_x, stretch_y, slant, move_x, move_y = (
-        torch.rand(6, count, generator=generator) * 2 - 1
+        torch.rand(6, count, generator=generator, device=generator.device) * 2 - 1
     )
     angle = turn * math.radians(degrees)
     cos, sin = torch.cos(angle), torch.sin(angle)
@@ -87,7 +93,6 @@ def _affine_grid(
 
 
 def _sample(images: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    grid = grid.to(images.device)
     return F.grid_sample(images, grid, padding_mode="zeros", align_corners=False)
 
 
@@ -105,5 +110,7 @@ def _smoothing(smoothness: float) -> torch.Tensor:
     return F.normalize(bumps, dim=1)
 
 
-_SMOOTHNESS: Final = 4.0  # pixels: about a stroke's width and a half
-_FIELD: Final = _smoothing(_SMOOTHNESS)
+@cache
+def _field(device: torch.device) -> torch.Tensor:
+    """`_smoothing`, once for each device."""
+    return _smoothing(_SMOOTHNESS).to(device)

@@ -1,6 +1,7 @@
 """The whole as one ASGI application."""
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -40,6 +41,8 @@ def create_app(settings: Settings) -> Gate:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        gc.collect()
+        gc.freeze()  # what stays for good is not searched again, which would hold up everything
         with _drained_by_signals(service):
             yield
         service.close()

@@ -1,0 +1,175 @@
+"""Inference side by side: one image at a time, and many.
+
+    scripts/setup tensorflow .venv-tensorflow
+    python benchmarks/inference.py --tensorflow .venv-tensorflow > benchmarks/results/inference.json
+
+The lesson's network with weights that were never trained (they cost what trained ones cost):
+`cnn_mnist.infer`; ONNX Runtime called bare; PyTorch, as commonly written; and Keras
+(`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the threads of
+one runtime spin for more work and would slow down the next; the processes run in turn, A B A B ...
+The inputs are floats, ready to use, and all ways must give the same logits. The last line of
+standard output is one JSON object: the median time of a call, images a second, and the ratio of the
+medians to that of `cnn_mnist.infer`.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_mnist.machine import machine, versions
+
+Images = npt.NDArray[np.float32]
+Classify = Callable[[Images], Images]
+
+CALLS = {1: 400, 100: 40, 1000: 8}
+"""Images of one call, and how many calls a process times."""
+ROUNDS = 7
+OURS = "cnn_mnist.infer"
+
+
+def ours(model: Path) -> Classify:
+    """This package's way."""
+    from cnn_mnist.infer import Model
+
+    return Model(model).classify
+
+
+def bare(model: Path) -> Classify:
+    """ONNX Runtime without us."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    return lambda images: session.run(["logits", "probabilities"], {"images": images})[0]
+
+
+def pytorch(_: Path) -> Classify:
+    """As commonly written."""
+    import torch
+
+    network = _network()
+
+    def classify(images: Images) -> Images:
+        with torch.no_grad():
+            logits: Images = network(torch.from_numpy(images)).numpy()
+            return logits
+
+    return classify
+
+
+def keras(_: Path) -> Classify:
+    """The same network in Keras."""
+    from cnn_mnist.tensorflow.network import keras_network
+
+    network = keras_network(_network())
+    return lambda images: np.asarray(network.predict_on_batch(images.reshape(-1, 28, 28, 1)))
+
+
+def tf_function(_: Path) -> Classify:
+    """The same network in Keras, called as a compiled function."""
+    import tensorflow as tf
+
+    from cnn_mnist.tensorflow.network import keras_network
+
+    function = tf.function(keras_network(_network()), reduce_retracing=True)
+    return lambda images: function(images.reshape(-1, 28, 28, 1)).numpy()
+
+
+WAYS = {OURS: ours, "ONNX Runtime": bare, "PyTorch": pytorch}
+TENSORFLOW_WAYS = {"Keras": keras, "tf.function": tf_function}
+
+
+def _network() -> Any:
+    import torch
+
+    from cnn_mnist.model import build
+    from cnn_mnist.recipe import named
+
+    return build(named("standard"), 10, torch.Generator().manual_seed(0)).eval()
+
+
+def examples(count: int) -> Images:
+    """Images of noise."""
+    return np.random.default_rng(0).random((count, 1, 28, 28), np.float32)
+
+
+def time_one(name: str, model: Path, size: int) -> dict[str, Any]:
+    """What a process of its own measures: the median call, and what it gave for some images."""
+    classify = (WAYS | TENSORFLOW_WAYS)[name](model)
+    images = examples(size)
+    for _ in range(max(3, CALLS[size] // 10)):
+        classify(images)
+    times = []
+    for _ in range(CALLS[size]):
+        began = time.perf_counter()
+        classify(images)
+        times.append(time.perf_counter() - began)
+    return {"median_s": statistics.median(times), "logits": classify(examples(9)).tolist()}
+
+
+def ask(python: Path, name: str, model: Path, size: int) -> dict[str, Any]:
+    """`time_one` in a new process."""
+    command = [str(python), __file__, "--way", name, "--model", str(model), "--size", str(size)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    run = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env=environment
+    )
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def race(pythons: dict[str, Path], model: Path, size: int) -> dict[str, dict[str, float]]:
+    """All ways in turn."""
+    medians: dict[str, list[float]] = {name: [] for name in pythons}
+    logits = {}
+    for _ in range(ROUNDS):
+        for name, python in pythons.items():
+            answer = ask(python, name, model, size)
+            medians[name].append(answer["median_s"])
+            logits[name] = answer["logits"]
+    for given in logits.values():
+        np.testing.assert_allclose(given, logits["PyTorch"], atol=1e-4)
+    own = statistics.median(medians[OURS])
+    result = {}
+    for name, values in medians.items():
+        median = statistics.median(values)
+        result[name] = {"median_s": median, "images_per_s": size / median, "ratio": median / own}
+        print(f"{size} images, {name}: {1000 * median:.2f} ms", file=sys.stderr)
+    return result
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tensorflow", type=Path, help="its environment; without it, no TensorFlow")
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.way:
+        print(json.dumps(time_one(arguments.way, arguments.model, arguments.size)))
+        return
+    from cnn_mnist.export import export_onnx
+
+    pythons = dict.fromkeys(WAYS, Path(sys.executable))
+    if arguments.tensorflow:
+        pythons |= dict.fromkeys(TENSORFLOW_WAYS, arguments.tensorflow / "bin" / "python")
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.onnx"
+        export_onnx(_network(), model, (examples(100)[:, 0] * 255).astype(np.uint8), {})
+        sizes = {str(size): race(pythons, model, size) for size in CALLS}
+    result = {"batches": sizes, "rounds": ROUNDS, "versions": versions(), "machine": machine()}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
