@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cnn_mnist.linear import Linear
 from cnn_mnist.recipe import Recipe
 
 
@@ -63,7 +64,7 @@ def cnn(classes: int, dropout: float) -> nn.Sequential:
         pool2=nn.MaxPool2d(kernel_size=2),
         relu2=nn.ReLU(),
         flatten=nn.Flatten(),
-        dense=nn.Linear(64 * 7 * 7, 1024),
+        dense=Linear(64 * 7 * 7, 1024),
         relu3=nn.ReLU(),
         dropout=nn.Dropout(dropout),
         logits=nn.Linear(1024, classes),
@@ -87,7 +88,7 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
         norm2=nn.BatchNorm2d(64),
         relu2=nn.ReLU(),
         flatten=nn.Flatten(),
-        dense=nn.Linear(64 * 7 * 7, 1024),
+        dense=Linear(64 * 7 * 7, 1024),
         norm3=nn.BatchNorm1d(1024),
         relu3=nn.ReLU(),
         dropout=nn.Dropout(dropout),
@@ -154,7 +155,7 @@ def small(classes: int, dropout: float) -> nn.Sequential:
         norm2=nn.BatchNorm2d(48),
         relu2=nn.ReLU(),
         flatten=nn.Flatten(),
-        dense=nn.Linear(48 * 4 * 4, 128),
+        dense=Linear(48 * 4 * 4, 128),
         norm3=nn.BatchNorm1d(128),
         relu3=nn.ReLU(),
         dropout=nn.Dropout(dropout),

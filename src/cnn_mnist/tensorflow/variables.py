@@ -15,6 +15,7 @@ import numpy.typing as npt
 from torch import nn
 
 from cnn_mnist.errors import ExportError
+from cnn_mnist.linear import Linear
 from cnn_mnist.model import Crop, layers
 
 Array = npt.NDArray[np.float32]
@@ -31,6 +32,7 @@ _NORM: Final = {
 KINDS: Final[Mapping[type[nn.Module], tuple[str, Mapping[str, str]]]] = {
     nn.Conv2d: ("conv2d", {"weight": "kernel", "bias": "bias"}),
     nn.Linear: ("dense", {"weight": "kernel", "bias": "bias"}),
+    Linear: ("dense", {"weight": "kernel", "bias": "bias"}),
     nn.BatchNorm1d: ("batch_normalization", _NORM),
     nn.BatchNorm2d: ("batch_normalization", _NORM),
     nn.MaxPool2d: ("max_pooling2d", {}),
