@@ -34,7 +34,7 @@ Classify = Callable[[Images], Images]
 
 CALLS = {1: 400, 100: 40, 1000: 8}
 """Images of one call, and how many calls a process times."""
-ROUNDS = 7
+ROUNDS = 5
 OURS = "cnn_mnist.infer"
 
 

@@ -2,7 +2,7 @@
 
     CNN_MNIST_DATA=... python benchmarks/step.py > benchmarks/results/step.json
 
-Batch 100, float32, the recipe `standard`. In turn, A B C A B C ...: our step; the step as it is
+Batch 100, float32, the recipe `standard`. In turn, A B C A B C ..., in a process each: our step; the step as it is
 commonly written in PyTorch (images one by one out of a Dataset by a DataLoader, NCHW, each ReLU
 before its pooling, Adam); the same step without the loading; and a product of two matrices, the
 most that the processor gives (the roof). First both do the same 200 steps on the same batches,
@@ -14,11 +14,14 @@ object.
 
 import json
 import statistics
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import chain, repeat
 
 import torch
 import torch.nn.functional as F
-from timing import in_turn, summary
+from timing import apart, summary
 from torch import nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
@@ -30,7 +33,7 @@ from cnn_mnist.model import layers
 from cnn_mnist.recipe import Recipe, named
 from cnn_mnist.train import Trainer
 
-ROUNDS, WARM_UP = 100, 10
+ROUNDS, CALLS, WARM_UP = 25, 8, 2
 SAME_STEPS = 200
 MATRIX = 2048
 RECIPE = named("standard")
@@ -88,43 +91,106 @@ def largest_difference(recipe: Recipe, split: Split) -> float:
     return max(differences)
 
 
-def endless(loader: DataLoader[tuple[torch.Tensor, int]]) -> Iterator[list[torch.Tensor]]:
-    """Its batches, epoch after epoch."""
-    while True:
-        yield from loader
+@cache
+def split() -> Split:
+    """The images, read once in each process."""
+    return load("auto").train
+
+
+def turn(thing: Callable[[], object]) -> list[float]:
+    """Seconds of a few calls in a row; the first one, after another's turn, is not counted."""
+    times = []
+    for _ in range(1 + CALLS):
+        began = time.perf_counter()
+        thing()
+        times.append(time.perf_counter() - began)
+    return times[1:]
+
+
+@cache
+def trainer() -> Trainer:
+    """Ours."""
+    return Trainer(RECIPE, split(), 10, seed=0, device="cpu")
+
+
+def our_step() -> list[float]:
+    """One turn."""
+    return turn(trainer().advance)
+
+
+@cache
+def plain() -> PlainLoop:
+    """Theirs."""
+    return PlainLoop(RECIPE)
+
+
+@cache
+def batches() -> Iterator[list[torch.Tensor]]:
+    """Theirs, epoch after epoch."""
+    loader = DataLoader(PlainImages(split()), RECIPE.batch_size, shuffle=True)
+    return chain.from_iterable(repeat(loader))
+
+
+def plain_loop() -> list[float]:
+    """One turn, each batch with its loading."""
+    return turn(lambda: plain().step(*next(batches())))
+
+
+@cache
+def batch() -> list[torch.Tensor]:
+    """One for all steps."""
+    return next(batches())
+
+
+def plain_step() -> list[float]:
+    """One turn, without the loading."""
+    batch()
+    return turn(lambda: plain().step(*batch()))
+
+
+@cache
+def matrices() -> torch.Tensor:
+    """Two."""
+    return torch.randn(2, MATRIX, MATRIX)
+
+
+def product() -> list[float]:
+    """One turn."""
+    left, right = matrices()
+    return turn(lambda: torch.mm(left, right))
+
+
+WAYS = {
+    "cnn_mnist": our_step,
+    "plain loop": plain_loop,
+    "plain step": plain_step,
+    "matrix product": product,
+}
 
 
 def main() -> None:
     """Measure and print."""
-    split = load("auto").train
     differences = {
-        name: largest_difference(named(name, dropout=0.0), split)
+        name: largest_difference(named(name, dropout=0.0), split())
         for name in ("tutorial", "standard")
     }
-    trainer, plain = Trainer(RECIPE, split, 10, seed=0, device="cpu"), PlainLoop(RECIPE)
-    loader = DataLoader(PlainImages(split), RECIPE.batch_size, shuffle=True)
-    batches = endless(loader)
-    images, labels = next(batches)
-    left, right = torch.randn(2, MATRIX, MATRIX)
-    times = in_turn(
-        {
-            "cnn_mnist": trainer.advance,
-            "plain loop": lambda: plain.step(*next(batches)),
-            "plain step": lambda: plain.step(images, labels),
-            "matrix product": lambda: torch.mm(left, right),
-        },
-        rounds=ROUNDS,
-        warm_up=WARM_UP,
-    )
+    times: dict[str, list[float]] = {name: [] for name in WAYS}
+    with apart(WAYS) as ways:
+        for number in range(WARM_UP + ROUNDS):
+            for name, way in ways.items():
+                taken = way()
+                if number >= WARM_UP:
+                    times[name] += taken
     medians = {name: statistics.median(values) for name, values in times.items()}
     # two passes backward for one forward, but none to the images
-    table = layers(trainer.model)
+    table = layers(trainer().model)
     flop = RECIPE.batch_size * (3 * sum(layer.flops for layer in table) - table[0].flops)
     roof = 2 * MATRIX**3 / medians["matrix product"]
     result = {
         "batch_size": RECIPE.batch_size,
         "threads": torch.get_num_threads(),
         "rounds": ROUNDS,
+        "calls_a_round": CALLS,
         "times": {name: summary(values) for name, values in times.items()},
         "step_gflop": flop / 1e9,
         "roof_gflop_per_s": roof / 1e9,

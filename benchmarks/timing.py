@@ -1,13 +1,20 @@
 """What the measurements share: things timed in turn, processes run, memory looked up.
 
-In turn is A B A B ..., so that what else a machine does hits all of them alike.
+In turn is A B A B ..., so that what else a machine does hits all of them alike. Apart is in a
+process each, so that what one library keeps - memory, threads - is not there for the next.
 """
 
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 def in_turn(
@@ -30,6 +37,19 @@ def in_turn(
             if round_number >= warm_up:
                 times[name].append(time.perf_counter() - began)
     return times
+
+
+@contextmanager
+def apart(things: Mapping[str, Callable[..., Result]]) -> Iterator[dict[str, Callable[..., Result]]]:
+    """The same functions, of a module's top level, each called in a process of its own that stays."""
+    with ExitStack() as stack:
+        called: dict[str, Callable[..., Result]] = {}
+        for name, thing in things.items():
+            pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
+            called[name] = lambda *values, pool=pool, thing=thing: pool.submit(  # type: ignore[misc]
+                thing, *values
+            ).result()
+        yield called
 
 
 def summary(seconds: list[float]) -> dict[str, float]:

@@ -37,9 +37,9 @@ LADDER = ("softmax", "tutorial", "standard", "accurate", "best")
 
 # Light and dark as in the report's page.
 _THEME = """<style>
-:root { --ink: #1c1d1f; --faint: #6a6d72; --series-0: #1f6feb; --series-1: #c05a14; }
+:root { --ink: #1c1d1f; --faint: #6a6d72; --series-0: #1f6feb; --series-1: #c05a14; --series-2: #1a7f4b; }
 @media (prefers-color-scheme: dark) {
-:root { --ink: #e6e7e9; --faint: #9a9ea5; --series-0: #5899ff; --series-1: #f0883e; } }
+:root { --ink: #e6e7e9; --faint: #9a9ea5; --series-0: #5899ff; --series-1: #f0883e; --series-2: #4cc38a; } }
 text { font-family: system-ui, sans-serif !important; }
 </style>
 """
@@ -142,7 +142,7 @@ def growth() -> dict[str, str]:
         return standalone(charts.chart(draw, name=name, x="how many", size=(6.4, 3.2)))
 
     return {
-        "growth-memory.svg": drawn("growth-memory", "peak_mb", "most memory, MiB", ylim=(0, 1500)),
+        "growth-memory.svg": drawn("growth-memory", "peak_mb", "most memory, MiB", ylim=(0, 1000)),
         "growth-time.svg": drawn("growth-time", "seconds", "seconds", yscale="log"),
     }
 

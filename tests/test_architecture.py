@@ -18,6 +18,7 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "machine": 0,
+    "memory": 0,
     "sums": 1,
     "calibration": 1,
     "drawing": 1,

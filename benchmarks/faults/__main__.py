@@ -3,7 +3,7 @@
     python -m benchmarks.faults --results benchmarks/results/faults.json
 
 Each part is written to the file as soon as it is done, and a part that is there already is not done
-again: stopped, the same command goes on. It takes about half an hour on two idle cores, and begins
+again: stopped, the same command goes on. It takes about an hour on two idle cores, needs MNIST for its last part, and begins
 no part after `--minutes`. With TMPDIR on a disk in memory it is faster; what a killed process
 leaves is the same there. `--short` is the form for the tests. The last line of standard output is
 one JSON object; each miss is printed to standard error.
@@ -36,11 +36,12 @@ PARTS: dict[str, Part] = {
     "damage": partial(damage.campaign, cuts=20, flips=50),
     "power cuts": lambda folder, data: disk.campaign(folder, _checkpoints(data), draws=100),
     "refusals": partial(refusals.campaign, each=30),
-    "restarts": agents.restarts,
+    "restarts": partial(agents.restarts, steps=40_000),
     "agents": agents.campaign,
     "difference, cnn": partial(scale.difference, network="cnn", steps=200),
     "difference, softmax": partial(scale.difference, network="softmax", steps=200),
     "speed": lambda folder, data: scale.speed(folder, steps=60, rounds=5),
+    "lesson": lambda folder, data: scale.lesson(folder),
 }
 
 SHORT: dict[str, Part] = {

@@ -21,11 +21,11 @@ from cnn_mnist.run import Identity, Run, write_identity
 
 STEPS = 1_000
 RECIPE = replace(named("tutorial"), network="softmax", checkpoint_every=50)
-PATIENCE_S = 900.0
+PATIENCE_S = 1_800.0
 CLI = (sys.executable, "-m", "cnn_mnist", "train")
 
 
-def restarts(folder: Path, dataset: Dataset, *, steps: int = STEPS) -> dict[str, Any]:
+def restarts(folder: Path, dataset: Dataset, *, steps: int) -> dict[str, Any]:
     """Workers that die again and again, under `--max-restarts`."""
     alone = _prepared(folder, dataset, steps, "killed")
     return {"steps": steps, **_restarts(folder / "killed", steps, alone)}

@@ -37,6 +37,7 @@ from cnn_mnist.evaluate import evaluate
 from cnn_mnist.graph import Recorded
 from cnn_mnist.hooks import Hook, JsonLines, Start, Step, blamed
 from cnn_mnist.lock import locked
+from cnn_mnist.memory import keep_freed
 from cnn_mnist.model import as_tensor, build, classify
 from cnn_mnist.parallel import Group, joined
 from cnn_mnist.recipe import Recipe
@@ -88,6 +89,7 @@ class Trainer:
                 f"{group.size} workers cannot share batches of {recipe.batch_size}: "
                 "train with fewer workers"
             )
+        keep_freed()
         self.group = group
         self.recipe = recipe
         self.classes = classes
@@ -559,7 +561,12 @@ def _optimizer(recipe: Recipe, model: nn.Module, device: torch.device) -> torch.
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=rate, fused=True)
     return torch.optim.AdamW(
-        parameters, lr=rate, weight_decay=recipe.weight_decay, fused=True, capturable=on_gpu
+        parameters,
+        lr=rate,
+        betas=(recipe.beta1, recipe.beta2),
+        weight_decay=recipe.weight_decay,
+        fused=True,
+        capturable=on_gpu,
     )
 
 

@@ -110,15 +110,16 @@ def _windowed(values: Field, quantile: float, share: float) -> Field:
     height, width = values.shape[:2]
     side = max(2, round(share * max(height, width)))
     rows, columns = (max(1, round(3 * length / side)) for length in (height, width))
-    found = np.empty((rows, columns, *values.shape[2:]), np.float32)
+    windows = []
     for row, column in np.ndindex(rows, columns):
         # a window at the border is moved inside, not cut: it must not see ink alone
         top, left = (
             int(np.clip((place + 0.5) * length / count - side / 2, 0, max(0, length - side)))
             for place, length, count in ((row, height, rows), (column, width, columns))
         )
-        window = values[top : top + side, left : left + side]
-        found[row, column] = np.quantile(window, quantile, axis=(0, 1))
+        windows.append(values[top : top + side, left : left + side])
+    found = np.quantile(np.stack(windows), quantile, axis=(1, 2)).astype(np.float32)
+    found = found.reshape(rows, columns, *values.shape[2:])
     return _resized(found, (width, height))
 
 
