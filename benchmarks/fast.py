@@ -5,10 +5,10 @@
 The published recipe is that of the last notebook of https://github.com/tuomaso/train_mnist_fast:
 two convolutions (5x5, 24 channels; 3x3, 32), each pooled and rectified, a dense layer of 256, Adam
 with one cycle to 0.01, one epoch in batches of 256. It runs as published, and with its tensors in
-channels-last order, on our 55,000 training images (it had 60,000). Each has a process of its own; in turn,
-A B C A B C ..., one seed each a round; a time is that of all training steps, without reading the data and building the
-network. Every run is scored once, at its last step, on the test images. The last line of standard
-output is one JSON object.
+channels-last order, on our 55,000 training images (it had 60,000). Each has a process of its own;
+in turn, A B C A B C ..., one seed each a round; a time is that of all training steps, without
+reading the data and building the network. Every run is scored once, at its last step, on the test
+images. The last line of standard output is one JSON object.
 """
 
 import argparse

@@ -121,9 +121,7 @@ def ask(python: Path, name: str, model: Path, size: int) -> dict[str, Any]:
     """`time_one` in a new process."""
     command = [str(python), __file__, "--way", name, "--model", str(model), "--size", str(size)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    run = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, env=environment
-    )
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
 
@@ -150,7 +148,9 @@ def race(pythons: dict[str, Path], model: Path, size: int) -> dict[str, dict[str
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tensorflow", type=Path, help="its environment; without it, no TensorFlow")
+    parser.add_argument(
+        "--tensorflow", type=Path, help="its environment; without it, no TensorFlow"
+    )
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)

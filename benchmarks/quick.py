@@ -3,11 +3,10 @@
     CNN_MNIST_DATA=... python benchmarks/quick.py > benchmarks/results/quick.json
 
 The recipe `standard` with few steps, and with batches, a rate and a memory of Adam's for them
-(chosen on the validation images), from ten
-seeds, each scored once at its last step on the test images. In turn with them 50 steps of the
-recipe `tutorial`: their median times 20,000 is what the lesson takes with us. The lesson's own
-program took 130 to 135 ms a step with TensorFlow 2.15 on a machine of this class. The last line of
-standard output is one JSON object.
+(chosen on the validation images), from ten seeds, each scored once at its last step on the test
+images. In turn with them 50 steps of the recipe `tutorial`: their median times 20,000 is what the
+lesson takes with us. The lesson's own program took 130 to 135 ms a step with TensorFlow 2.15 on a
+machine of this class. The last line of standard output is one JSON object.
 """
 
 import json

@@ -40,8 +40,10 @@ def in_turn(
 
 
 @contextmanager
-def apart(things: Mapping[str, Callable[..., Result]]) -> Iterator[dict[str, Callable[..., Result]]]:
-    """The same functions, of a module's top level, each called in a process of its own that stays."""
+def apart(
+    things: Mapping[str, Callable[..., Result]],
+) -> Iterator[dict[str, Callable[..., Result]]]:
+    """The same functions, of a module's top level, each in a process of its own that stays."""
     with ExitStack() as stack:
         called: dict[str, Callable[..., Result]] = {}
         for name, thing in things.items():

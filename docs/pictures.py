@@ -2,8 +2,9 @@
 
     python docs/pictures.py [RUN]
 
-Without RUN only the charts of figures in benchmarks/results/. RUN is a finished run of the recipe `standard` on MNIST (`cnn-mnist train` makes it). The digits
-shown are scikit-learn's, brought to MNIST's form: MNIST's own are not ours to hand around.
+Without RUN only the charts of figures in benchmarks/results/. RUN is a finished run of the recipe
+`standard` on MNIST (`cnn-mnist train` makes it). The digits shown are scikit-learn's, brought to
+MNIST's form: MNIST's own are not ours to hand around.
 """
 
 import argparse
@@ -37,9 +38,11 @@ LADDER = ("softmax", "tutorial", "standard", "accurate", "best")
 
 # Light and dark as in the report's page.
 _THEME = """<style>
-:root { --ink: #1c1d1f; --faint: #6a6d72; --series-0: #1f6feb; --series-1: #c05a14; --series-2: #1a7f4b; }
+:root { --ink: #1c1d1f; --faint: #6a6d72;
+  --series-0: #1f6feb; --series-1: #c05a14; --series-2: #1a7f4b; }
 @media (prefers-color-scheme: dark) {
-:root { --ink: #e6e7e9; --faint: #9a9ea5; --series-0: #5899ff; --series-1: #f0883e; --series-2: #4cc38a; } }
+:root { --ink: #e6e7e9; --faint: #9a9ea5;
+  --series-0: #5899ff; --series-1: #f0883e; --series-2: #4cc38a; } }
 text { font-family: system-ui, sans-serif !important; }
 </style>
 """

@@ -97,6 +97,20 @@ def test_train_again_goes_on_with_the_run_s_own_recipe_and_seed(
     assert (recipe["seed"], recipe["recipe"]["network"]) == (3, "softmax")
 
 
+def test_the_precision_that_is_asked_for_is_the_runs_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = result_of(
+        *("train", "--data", "digits", "--network", "softmax", "--steps", 5),
+        *("--precision", "bfloat16"),
+    )
+    run_dir = Path(result["run_dir"])
+    assert run_dir.name == "standard-softmax-bfloat16-digits-seed0"
+    recipe = json.loads((run_dir / "recipe.json").read_text("utf-8"))["recipe"]
+    assert recipe["precision"] == "bfloat16"
+
+
 def test_another_recipe_in_the_same_run_directory_is_refused_naming_the_fields(
     trained: tuple[Path, Any],
 ) -> None:

@@ -3,10 +3,10 @@
     python -m benchmarks.faults --results benchmarks/results/faults.json
 
 Each part is written to the file as soon as it is done, and a part that is there already is not done
-again: stopped, the same command goes on. It takes about an hour on two idle cores, needs MNIST for its last part, and begins
-no part after `--minutes`. With TMPDIR on a disk in memory it is faster; what a killed process
-leaves is the same there. `--short` is the form for the tests. The last line of standard output is
-one JSON object; each miss is printed to standard error.
+again: stopped, the same command goes on. It takes about an hour on two idle cores, needs MNIST for
+its last part, and begins no part after `--minutes`. With TMPDIR on a disk in memory it is faster;
+what a killed process leaves is the same there. `--short` is the form for the tests. The last line
+of standard output is one JSON object; each miss is printed to standard error.
 """
 
 import argparse

@@ -46,7 +46,7 @@ class Recorded:
 
     def warm_up(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """Call the function beside the stream that the recording must not disturb."""
-        own, beside = torch.cuda.current_stream(), torch.cuda.Stream()
+        own, beside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         beside.wait_stream(own)
         with torch.cuda.stream(beside):
             outputs = self._function(*inputs)

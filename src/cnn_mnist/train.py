@@ -133,7 +133,7 @@ class Trainer:
         return images[self._share], self._labels[indices[self._share]]
 
     def _indices(self) -> torch.Tensor:
-        """Which images this step has, `(B,) int64`; they come to the device many steps at a time."""
+        """The images of this step, `(B,) int64`; many steps' come to the device at a time."""
         ahead = self.step - self._order_from
         if not 0 <= ahead < len(self._order):
             steps = range(self.step, self.step + _STEPS_AHEAD)

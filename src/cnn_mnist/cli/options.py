@@ -89,7 +89,7 @@ def changed(
     recipe: Recipe, network: str | None, steps: int | None, precision: str | None
 ) -> Recipe:
     """A recipe with what was asked for in the place of its own."""
-    asked = {"network": network, "steps": steps, "precision": precision}
+    asked: dict[str, Any] = {"network": network, "steps": steps, "precision": precision}
     return replace(recipe, **{field: value for field, value in asked.items() if value is not None})
 
 

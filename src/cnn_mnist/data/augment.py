@@ -59,9 +59,7 @@ def elastic(images: torch.Tensor, generator: torch.Generator, *, bend: float = 0
     grid = _affine_grid(len(images), generator, degrees=10.0, scale=0.1, shear=0.1, shift=2.0)
     field = _field(images.device)
     knots = field.shape[1]
-    noise = torch.randn(
-        len(images), 2, knots, knots, generator=generator, device=generator.device
-    )
+    noise = torch.randn(len(images), 2, knots, knots, generator=generator, device=generator.device)
     moves = field @ noise @ field.T
     return _sample(images, grid + moves.permute(0, 2, 3, 1) * (bend * 2 / _SIZE))
 
