@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,6 +44,51 @@ def test_a_batch_with_fewer_images_than_workers_is_refused() -> None:
     recipe = tiny_recipe(batch_size=3)
     with pytest.raises(RunError, match="4 workers cannot share batches of 3"):
         Trainer(recipe, tiny_split(20), 10, seed=0, device="cpu", group=Group(size=4))
+
+
+SILENT = """
+import sys, time
+from datetime import timedelta
+import torch
+from cnn_mnist import parallel
+from cnn_mnist.errors import WorkerLostError
+
+parallel._PATIENCE = timedelta(seconds=3)
+group = parallel.Group(rank=int(sys.argv[1]), size=2)
+try:
+    with parallel.joined(torch.device("cpu"), group):
+        if not group.first:
+            time.sleep(60)
+        group.largest(1)
+except WorkerLostError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(comes: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SILENT, rank],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment | {"RANK": rank},
+        )
+        for rank in ("0", "1")[: 1 + comes]
+    ]
+    said, _ = processes[0].communicate(timeout=60)
+    for process in processes:
+        process.kill()
+        process.communicate()
+    assert said.startswith("another worker has ended or cannot be reached")
 
 
 def weights(run_dir: Path, step: int) -> str:

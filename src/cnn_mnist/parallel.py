@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import torch
@@ -26,6 +27,11 @@ from cnn_mnist.errors import WorkerLostError
 
 _PARENT_LOOK_S: Final = 0.5
 _LETTING_GO_S: Final = 0.1
+_PATIENCE: Final = timedelta(minutes=2)
+"""How long a process waits for another: far more than the first takes for a checkpoint and its look
+at the validation images, in which the others wait. gloo's own half an hour is no answer to two
+processes that have missed each other, as they do once in a while after a restart on a busy machine.
+"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ def joined(device: torch.device, group: Group) -> Iterator[None]:
         return
     _stop_with_parent()
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=_PATIENCE)
         yield
     except RuntimeError as error:
         # gloo has no class of its own
