@@ -4,12 +4,12 @@
     python benchmarks/inference.py --tensorflow .venv-tensorflow > benchmarks/results/inference.json
 
 The lesson's network with weights that were never trained (they cost what trained ones cost):
-`cnn_mnist.infer`; ONNX Runtime called bare; PyTorch, as commonly written; and Keras
-(`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the threads of
-one runtime spin for more work and would slow down the next; the processes run in turn, A B A B ...
-The inputs are floats, ready to use, and all ways must give the same logits. The last line of
-standard output is one JSON object: the median time of a call, images a second, and the ratio of the
-medians to that of `cnn_mnist.infer`.
+`cnn_mnist.infer`, also in 8-bit arithmetic; ONNX Runtime called bare; PyTorch, as commonly written;
+and Keras (`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the
+threads of one runtime spin for more work and would slow down the next; the processes run in turn, A
+B A B ... The inputs are floats, ready to use, and all ways but that in 8 bits must give the same
+logits. The last line of standard output is one JSON object: the median time of a call, images a
+second, and the ratio of the medians to that of `cnn_mnist.infer`.
 """
 
 import argparse
@@ -36,6 +36,8 @@ CALLS = {1: 400, 100: 40, 1000: 8}
 """Images of one call, and how many calls a process times."""
 ROUNDS = 5
 OURS = "cnn_mnist.infer"
+EIGHT_BITS = "cnn_mnist.infer, int8"
+INT8 = "int8.onnx"
 
 
 def ours(model: Path) -> Classify:
@@ -43,6 +45,13 @@ def ours(model: Path) -> Classify:
     from cnn_mnist.infer import Model
 
     return Model(model).classify
+
+
+def in_8_bits(model: Path) -> Classify:
+    """This package's way, of a file of `export --arithmetic int8`."""
+    from cnn_mnist.infer import Model
+
+    return Model(model.with_name(INT8)).classify
 
 
 def bare(model: Path) -> Classify:
@@ -85,7 +94,7 @@ def tf_function(_: Path) -> Classify:
     return lambda images: function(images.reshape(-1, 28, 28, 1)).numpy()
 
 
-WAYS = {OURS: ours, "ONNX Runtime": bare, "PyTorch": pytorch}
+WAYS = {OURS: ours, EIGHT_BITS: in_8_bits, "ONNX Runtime": bare, "PyTorch": pytorch}
 TENSORFLOW_WAYS = {"Keras": keras, "tf.function": tf_function}
 
 
@@ -134,7 +143,9 @@ def race(pythons: dict[str, Path], model: Path, size: int) -> dict[str, dict[str
             answer = ask(python, name, model, size)
             medians[name].append(answer["median_s"])
             logits[name] = answer["logits"]
-    for given in logits.values():
+    for name, given in logits.items():
+        if name == EIGHT_BITS:
+            continue
         np.testing.assert_allclose(given, logits["PyTorch"], atol=1e-4)
     own = statistics.median(medians[OURS])
     result = {}
@@ -165,7 +176,9 @@ def main() -> None:
         pythons |= dict.fromkeys(TENSORFLOW_WAYS, arguments.tensorflow / "bin" / "python")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
-        export_onnx(_network(), model, (examples(100)[:, 0] * 255).astype(np.uint8), {})
+        pixels = (examples(100)[:, 0] * 255).astype(np.uint8)
+        export_onnx(_network(), model, pixels, {})
+        export_onnx(_network(), model.with_name(INT8), pixels, {}, scales=pixels)
         sizes = {str(size): race(pythons, model, size) for size in CALLS}
     result = {"batches": sizes, "rounds": ROUNDS, "versions": versions(), "machine": machine()}
     print(json.dumps(result))

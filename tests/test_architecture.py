@@ -39,6 +39,7 @@ FLOORS = {
     "graph": 1,
     "hooks": 4,
     "parity": 4,
+    "quantize": 4,
     "triton": 4,
     "train": 5,
     "export": 5,

@@ -296,6 +296,22 @@ def test_export_lays_out_a_triton_repository(trained: tuple[Path, Any], tmp_path
     assert Path(result["path"]).is_file()
 
 
+def test_export_in_8_bit_arithmetic_reads_the_same_and_shows_the_same_layers(
+    trained: tuple[Path, Any], tmp_path: Path
+) -> None:
+    small = tmp_path / "small.onnx"
+    result = result_of("export", trained[0], "--output", small, "--arithmetic", "int8")
+    assert result["changed"] <= 0.0005 * result["n"]
+    assert small.stat().st_size < 0.45 * (trained[0] / "model.onnx").stat().st_size
+    ours, theirs = (
+        [(layer["name"], layer["parameters"]) for layer in result_of("model", path)["layers"]]
+        for path in (small, trained[0] / "model.onnx")
+    )
+    assert ours == theirs
+    said = refusal("export", trained[0], "--format", "keras", "--arithmetic", "int8", exit_code=2)
+    assert "--arithmetic int8 is of --format onnx only" in said
+
+
 def test_export_writes_a_small_calibrated_file_elsewhere(
     trained: tuple[Path, Any], tmp_path: Path
 ) -> None:

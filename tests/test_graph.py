@@ -7,26 +7,25 @@ import pytest
 import torch
 from tiny import tiny_recipe, tiny_split
 
-from cnn_mnist.graph import Recorded
+from cnn_mnist.graph import Function, Recorder, Tensors
 from cnn_mnist.train import Trainer
 
-Tensors = tuple[torch.Tensor, ...]
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
 
 
-class OnCpu(Recorded):
+class OnCpu(Recorder):
     """A graph's rules, kept on the CPU: nothing is computed when it is recorded, and each replay
     reads the same inputs and writes the same outputs."""
 
-    def warm_up(self, inputs: Tensors) -> Tensors:
-        return self._function(*inputs)
+    def warm_up(self, function: Function, inputs: Tensors) -> Tensors:
+        return function(*inputs)
 
-    def record(self) -> Callable[[], Tensors]:
+    def record(self, function: Function, inputs: Tensors) -> Callable[[], Tensors]:
         outputs: Tensors = ()
 
         def replay() -> Tensors:
             nonlocal outputs
-            computed = self._function(*self._inputs)
+            computed = function(*inputs)
             if not outputs:
                 outputs = computed
             for place, value in zip(outputs, computed, strict=True):
@@ -36,6 +35,13 @@ class OnCpu(Recorded):
         return replay
 
 
+class Direct(Recorder):
+    """Each call as it is."""
+
+    def call(self, function: Function, *inputs: torch.Tensor) -> Tensors:
+        return function(*inputs)
+
+
 def test_every_call_computes_once_and_keeps_what_it_gave() -> None:
     total = torch.zeros(())
 
@@ -43,8 +49,8 @@ def test_every_call_computes_once_and_keeps_what_it_gave() -> None:
         total.add_(value)
         return (total * 1,)
 
-    recorded = OnCpu(add)
-    given = [recorded(torch.tensor(float(value))) for value in range(8)]
+    recorder = OnCpu()
+    given = [recorder.call(add, torch.tensor(float(value))) for value in range(8)]
     assert [float(value) for (value,) in given] == [0, 1, 3, 6, 10, 15, 21, 28]
 
 
@@ -60,12 +66,11 @@ def test_every_call_computes_once_and_keeps_what_it_gave() -> None:
 def test_a_recorded_step_is_the_step(
     changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def trainer() -> Trainer:
+    def trainer(recorder: type[Recorder]) -> Trainer:
+        monkeypatch.setattr(Trainer, "_new_recorder", lambda self: recorder())
         return Trainer(tiny_recipe(**changes), tiny_split(64), 10, seed=1, device="cpu")
 
-    plain = trainer()
-    monkeypatch.setattr(Trainer, "_recorded", lambda self: OnCpu(self._descend))
-    recorded, resumed = trainer(), trainer()
+    plain, recorded, resumed = (trainer(kind) for kind in (Direct, OnCpu, OnCpu))
     for number in range(plain.recipe.steps):
         if number == 6:
             resumed.restore(deepcopy(recorded.checkpoint()))  # as from a disk

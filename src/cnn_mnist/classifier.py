@@ -8,6 +8,7 @@ for prediction in mnist_classifier.predict(images):
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,7 @@ class Classifier:
         path: Path | None = None,
         calibration: Split | None = None,
         weights: str = "float32",
+        scales: npt.NDArray[np.uint8] | None = None,
     ) -> dict[str, Any]:
         """Write the newest checkpoint as a model file, compared with it on `images`.
 
@@ -208,6 +210,7 @@ class Classifier:
             calibration: images that were not trained on: the logits are divided by the temperature
                 that fits these best, which the file carries too.
             weights: of an ONNX file, see `cnn_mnist.export.export_onnx`.
+            scales: of an ONNX file, see there.
 
         Returns:
             What `cnn_mnist.export.export_onnx` returns.
@@ -237,10 +240,10 @@ class Classifier:
         if format_ != "onnx":
             path = path or self.run.path / FORMATS[format_].file.format(step=checkpoint.step)
             return export_tensorflow(model, path, images, format_=format_, step=checkpoint.step)
-        if path is not None and path.resolve() != self.run.model_file.resolve():
-            return export_onnx(model, path, images, metadata, weights=weights)
-        with changing(self.run, self.run.model_file):
-            return export_onnx(model, self.run.model_file, images, metadata, weights=weights)
+        file = path or self.run.model_file
+        own = file.resolve() == self.run.model_file.resolve()
+        with changing(self.run, self.run.model_file) if own else nullcontext():
+            return export_onnx(model, file, images, metadata, weights=weights, scales=scales)
 
     def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:
         """Score the newest checkpoint on the test split, keep the figures, and export it.

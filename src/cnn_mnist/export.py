@@ -23,9 +23,13 @@ from cnn_mnist.files import sync_directory, write_synced
 from cnn_mnist.infer import Model
 from cnn_mnist.model import Layer, classify
 from cnn_mnist.parity import compare, require_parity
+from cnn_mnist.quantize import quantized
 
 WEIGHTS: Final = ("float32", "int8")
 """How the kernels are kept in the file; they are multiplied in float32 either way."""
+
+_ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
+"""Between the layers of a graph in 8-bit arithmetic."""
 
 MAX_CHANGED: Final = 0.0005
 """Largest share of images whose class may change when the kernels are rounded to 8 bits."""
@@ -52,6 +56,7 @@ def export_onnx(
     metadata: Mapping[str, Any],
     *,
     weights: str = "float32",
+    scales: npt.NDArray[np.uint8] | None = None,
 ) -> dict[str, Any]:
     """Write a network as `path`, after the file has given what the network gives.
 
@@ -61,19 +66,24 @@ def export_onnx(
         images: `(N, 28, 28) uint8`, real ones, on which both are compared.
         metadata: kept in the file as JSON values by name.
         weights: one of `WEIGHTS`; `int8` makes the file a quarter of the size.
+        scales: `(M, 28, 28) uint8`, images from which the scales of 8-bit arithmetic are taken, see
+            `quantize`; None multiplies in float32.
 
     Returns:
         `path`, `max_abs_diff` (of a logit), `argmax_equal` (of every image), `changed` (images
         whose class differs), `n` (images compared).
 
     Raises:
-        ExportError: float32: a class differs, or a logit by more than `parity.TOLERANCE`; int8:
-            more than `MAX_CHANGED` of the classes differ; or the file cannot be written. An earlier
-            file stays.
+        ExportError: float32: a class differs, or a logit by more than `parity.TOLERANCE`; 8 bits in
+            either way: more than `MAX_CHANGED` of the classes differ; or the file cannot be
+            written. An earlier file stays.
     """
     proto = _graph(model)
-    if weights == "int8":
+    if scales is not None:
+        proto = quantized(proto, scales)
+    elif weights == "int8":
         _pack(proto.graph)
+    exact = weights == "float32" and scales is None
     for key, value in metadata.items():
         text = value if isinstance(value, str) else json.dumps(value)
         proto.metadata_props.add(key=key, value=text)
@@ -82,12 +92,12 @@ def export_onnx(
         write_synced(temporary, proto.SerializeToString())
         exported = Model(temporary)
         result = compare(lambda batch: classify(model, batch), exported.classify, images)
-        if weights == "int8" and result["changed"] > MAX_CHANGED * len(images):
+        if not exact and result["changed"] > MAX_CHANGED * len(images):
             raise ExportError(
                 f"{path} was not written: in 8 bits the network reads {result['changed']:,} of "
-                f"{len(images):,} images differently: export it with float32 weights"
+                f"{len(images):,} images differently: export it in float32"
             )
-        if weights == "float32":
+        if exact:
             require_parity(path, result)
         temporary.replace(path)
         sync_directory(path.parent)
@@ -120,6 +130,8 @@ def onnx_layers(path: Path) -> list[Layer]:
     for node in proto.graph.node:
         if all(name in stored for name in node.input):  # unpacks a kernel, see `_pack`
             stored[node.output[0]] = weights[node.output[0]] = stored[node.input[0]]
+            continue
+        if node.op_type in _ROUNDING:
             continue
         # weight and bias; what follows them are a normalisation's statistics
         own = [weights[name] for name in node.input if name in weights][:2]

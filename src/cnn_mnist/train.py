@@ -3,7 +3,8 @@
 Guarantee: on one kind of machine, torch version, thread and process count, a run that is stopped or
 killed and trained again ends with the same weights, bit for bit, as one left alone. Nothing random
 has a state: the images, the augmentation and the dropout of step k are functions of (seed, k); with
-several processes each draws its own dropout, from (seed, k, rank), and the rest is the same.
+several processes each draws its own dropout, from (seed, k, rank), and the rest is the same. A GPU
+draws other augmentation and dropout than a processor.
 """
 
 import signal
@@ -34,7 +35,7 @@ from cnn_mnist.errors import (
     RunError,
 )
 from cnn_mnist.evaluate import evaluate
-from cnn_mnist.graph import Recorded
+from cnn_mnist.graph import Recorder
 from cnn_mnist.hooks import Hook, JsonLines, Start, Step, blamed
 from cnn_mnist.lock import locked
 from cnn_mnist.memory import keep_freed
@@ -97,8 +98,12 @@ class Trainer:
         self.step = 0
         self.train_seconds = 0.0
         self.device = _device(device, group)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+            torch.backends.cudnn.deterministic = True  # for exact resume
         self.model = build(recipe, classes, _generator(seed, 0, "weights")).to(self.device)
-        self.optimizer = _optimizer(recipe, self.model, self.device)
+        self._recorder = self._new_recorder()
+        self.optimizer = _optimizer(recipe, self.model, recorded=self._recorder is not None)
         self._replica = group.replicate(self.model)
         self._share = group.share(recipe.batch_size)
         # the mean over the group of these losses is the loss of the whole batch
@@ -109,7 +114,6 @@ class Trainer:
         self._order, self._order_from = torch.empty(0), 0
         self._images = as_tensor(split.images).unsqueeze(1).to(self.device)
         self._labels = as_tensor(split.labels).to(self.device, torch.int64)
-        self._update = self._recorded()
 
     def advance(self) -> Step:
         """Do one step: a batch, its loss, the gradients, the update."""
@@ -117,7 +121,10 @@ class Trainer:
         _set_rate(self.optimizer, self.recipe.learning_rate_at(self.step))
         if self.recipe.dropout:  # dropout draws from torch's own generator
             torch.manual_seed(_seed(self.seed, self.step, self._dropout))
-        loss, logits = self._update(images, labels)
+        if self._recorder:
+            loss, logits = self._recorder.call(self._descend, images, labels)
+        else:
+            loss, logits = self._descend(images, labels)
         self.step += 1
         return Step(number=self.step, loss=loss, logits=logits, labels=labels)
 
@@ -159,10 +166,12 @@ class Trainer:
         self.optimizer.step()
         return loss.detach(), logits.detach()
 
-    def _recorded(self) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]:
-        """`_descend`, on a GPU of its own as one graph; the state is not exchanged after this."""
-        on_gpu = self.device.type == "cuda" and self.group.size == 1
-        return Recorded(self._descend) if on_gpu else self._descend
+    def _new_recorder(self) -> Recorder | None:
+        """For a GPU of its own; the tensors of weights and optimizer must stay the same from here.
+
+        Gradients that are exchanged with other processes are not recorded.
+        """
+        return Recorder() if self.device.type == "cuda" and self.group.size == 1 else None
 
     def settle(self) -> None:
         """Take the statistics of the normalisations anew, from training images as they are.
@@ -235,7 +244,7 @@ class Trainer:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         self.step = checkpoint.step
         self.train_seconds = checkpoint.train_seconds
-        self._update = self._recorded()
+        self._recorder = self._new_recorder()
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
@@ -553,20 +562,19 @@ def _device(name: str, group: Group) -> torch.device:
     return torch.device(f"cuda:{group.local_rank}" if name == "cuda" else name)
 
 
-def _optimizer(recipe: Recipe, model: nn.Module, device: torch.device) -> torch.optim.Optimizer:
-    parameters = model.parameters()
-    on_gpu = device.type == "cuda"
-    # a recorded step reads its rate from the device
-    rate = torch.tensor(recipe.learning_rate, device=device) if on_gpu else recipe.learning_rate
+def _optimizer(recipe: Recipe, model: nn.Module, *, recorded: bool) -> torch.optim.Optimizer:
+    rate: float | torch.Tensor = recipe.learning_rate
+    if recorded:  # then it is read from the device
+        rate = torch.tensor(rate, device=next(model.parameters()).device)
     if recipe.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, fused=True)
+        return torch.optim.SGD(model.parameters(), lr=rate, fused=True)
     return torch.optim.AdamW(
-        parameters,
+        model.parameters(),
         lr=rate,
         betas=(recipe.beta1, recipe.beta2),
         weight_decay=recipe.weight_decay,
         fused=True,
-        capturable=on_gpu,
+        capturable=recorded,
     )
 
 

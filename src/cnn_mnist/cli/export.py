@@ -7,6 +7,8 @@ import click
 from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option
 from cnn_mnist.errors import RunError, needs_extra
 
+_SCALING_IMAGES = 2_000  # the extremes of more images are hardly further out
+
 
 @click.command()
 @click.argument("run_dir", type=FILE, metavar="R")
@@ -36,6 +38,14 @@ from cnn_mnist.errors import RunError, needs_extra
     show_default=True,
     help="int8 keeps the kernels in 8 bits: a quarter of the size. Of onnx only.",
 )
+@click.option(
+    "--arithmetic",
+    type=click.Choice(["float32", "int8"]),
+    default="float32",
+    show_default=True,
+    help="int8 multiplies in 8 bits: two to three times as fast, a quarter of the size. The scales "
+    "are taken from training images. Of onnx only.",
+)
 @data_option
 @data_dir_option
 @json_option
@@ -46,6 +56,7 @@ def export(
     triton: bool,
     calibrated: bool,
     weights: str,
+    arithmetic: str,
     data: str | None,
     data_dir: Path | None,
     as_json: bool,
@@ -57,6 +68,8 @@ def export(
     """
     if format_ != "onnx" and weights != "float32":
         raise click.UsageError(f"--weights {weights} is of --format onnx only")
+    if format_ != "onnx" and arithmetic != "float32":
+        raise click.UsageError(f"--arithmetic {arithmetic} is of --format onnx only")
     if format_ != "onnx" and triton:
         raise click.UsageError("--triton is of --format onnx only")
     from cnn_mnist.data.load import load
@@ -77,6 +90,7 @@ def export(
         path=model_file(repository) if triton else output,
         calibration=dataset.validation if calibrated else None,
         weights=weights,
+        scales=dataset.train.images[:_SCALING_IMAGES] if arithmetic == "int8" else None,
     )
     if triton:
         result["config"] = str(write_config(repository))

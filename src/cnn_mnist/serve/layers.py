@@ -17,8 +17,11 @@ import onnx
 from cnn_mnist.errors import ModelError
 from cnn_mnist.infer import open_session
 
-_SHAPING: Final = ("Reshape", "Flatten", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Transpose")
-"""They move values and change none: there is nothing to see."""
+_UNSEEN: Final = (
+    *("Reshape", "Flatten", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Transpose"),
+    *("QuantizeLinear", "DequantizeLinear"),
+)
+"""They move values, or round them: there is nothing to see."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +95,6 @@ def _layers_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
         if seen.isdisjoint(node.input):
             continue
         seen.update(node.output)
-        if node.op_type not in _SHAPING:
+        if node.op_type not in _UNSEEN:
             layers.append(node)
     return layers
