@@ -3,8 +3,8 @@
     CNN_MNIST_DATA=... python benchmarks/int8.py > benchmarks/results/int8.json
 
 The recipe `standard` from three seeds, each exported in float32 and with `--arithmetic int8`; both
-files read all test images by `cnn_mnist.infer`, in turn, several times. The model in the box would
-gain as much. The last line of standard output is one JSON object.
+files read all test images by `cnn_mnist.infer`, in turn, several times. The last line of
+standard output is one JSON object.
 """
 
 import argparse

@@ -5,11 +5,11 @@
 Batch 100, float32, the recipe `standard`. In turn, A B C A B C ..., in a process each: our step;
 the step as it is commonly written in PyTorch (images one by one out of a Dataset by a DataLoader,
 NCHW, each ReLU before its pooling, Adam); the same step without the loading; and a product of two
-matrices, the most that the processor gives (the roof). First both do the same 200 steps on the same
-batches, without dropout, by SGD as in the recipe `tutorial`, and the largest difference of their
-losses is given: they are the same mathematics. (Adam divides by the root of squares near 0, and
-makes large differences of the smallest ones: it is given too.) The last line of standard output is
-one JSON object.
+matrices by MKL (the roof; oneDNN's convolutions can go beyond it on AMD's processors). First both
+do the same 200 steps on the same batches, without dropout, by SGD as in the recipe `tutorial`, and
+the largest difference of their losses is given: they are the same mathematics. (Adam divides by the
+root of squares near 0, and makes large differences of the smallest ones: it is given too.) The last
+line of standard output is one JSON object.
 """
 
 import json

@@ -54,6 +54,7 @@ from cnn_mnist import parallel
 from cnn_mnist.errors import WorkerLostError
 
 parallel._PATIENCE = timedelta(seconds=3)
+parallel._CONNECTING = timedelta(seconds=2)
 group = parallel.Group(rank=int(sys.argv[1]), size=2)
 try:
     with parallel.joined(torch.device("cpu"), group):
@@ -65,8 +66,8 @@ except WorkerLostError as error:
 """
 
 
-@pytest.mark.parametrize("comes", [True, False])
-def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(comes: bool) -> None:
+def group_of_two(program: str, *, ranks: tuple[int, ...] = (0, 1)) -> list[tuple[str, str]]:
+    """What the processes of a group print, the first of them to its end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = os.environ | {
@@ -77,18 +78,52 @@ def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(comes: bool) -> N
     }
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", SILENT, rank],
+            [sys.executable, "-c", program, str(rank)],
             stdout=subprocess.PIPE,
             text=True,
-            env=environment | {"RANK": rank},
+            env=environment | {"RANK": str(rank)},
         )
-        for rank in ("0", "1")[: 1 + comes]
+        for rank in ranks
     ]
-    said, _ = processes[0].communicate(timeout=60)
-    for process in processes:
-        process.kill()
-        process.communicate()
+    said = [processes[0].communicate(timeout=100)]
+    for process in processes[1:]:
+        try:
+            said.append(process.communicate(timeout=5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said.append(process.communicate())
+    return said
+
+
+@pytest.mark.parametrize("ranks", [(0, 1), (0,)], ids=["silent", "absent"])
+def test_a_worker_that_says_nothing_is_not_waited_for_for_ever(ranks: tuple[int, ...]) -> None:
+    (said, _), *_ = group_of_two(SILENT, ranks=ranks)
     assert said.startswith("another worker has ended or cannot be reached")
+
+
+MISSED = """
+import sys
+import torch
+import torch.distributed as dist
+from cnn_mnist import parallel
+
+init, group = dist.init_process_group, parallel.Group(rank=int(sys.argv[1]), size=2)
+
+def missing(*arguments, store, **options):
+    if not missed:
+        missed.append(store)
+        raise RuntimeError("gloo: Connect timeout")
+    init(*arguments, store=store, **options)
+
+missed = []
+dist.init_process_group = missing
+with parallel.joined(torch.device("cpu"), group):
+    print(group.largest(group.rank + 4))
+"""
+
+
+def test_workers_that_have_missed_each_other_try_again() -> None:
+    assert [said for said, _ in group_of_two(MISSED)] == ["5\n", "5\n"]
 
 
 def weights(run_dir: Path, step: int) -> str:

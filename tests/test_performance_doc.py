@@ -67,6 +67,17 @@ def test_inference_is_told_as_measured() -> None:
         assert f"| {' | '.join(cells)} |" in TEXT
 
 
+def test_8_bit_arithmetic_is_told_as_measured() -> None:
+    int8 = result("int8")
+    lost = int8["points_lost"]
+    assert f"costs {lost['mean']:.3f} ± {lost['sd']:.3f} points of accuracy" in TEXT
+    assert f"of {lost['n']} networks" in TEXT
+    assert f"test images {int8['times_as_fast']:.1f} times as fast" in TEXT
+    many = result("inference")["batches"]["1000"]
+    times = 1 / many["cnn_mnist.infer, int8"]["ratio"]
+    assert f"in 8 bits: {times:.1f} times the images a second" in TEXT
+
+
 def test_growth_is_told_as_measured() -> None:
     growth = result("growth")
     for kind in ("images", "pictures", "steps"):

@@ -59,6 +59,8 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("dropout", float("nan")),
         ("warmup", 1.0),
         ("label_smoothing", 1.0),
+        ("beta1", 1.0),
+        ("beta2", -0.1),
         ("learning_rate", -0.1),
         ("learning_rate", float("inf")),
         ("learning_rate", float("nan")),

@@ -71,5 +71,14 @@ def test_the_speed_of_two_processes_is_told_as_measured() -> None:
         assert f"{rate:.1f} steps a second with {form}" in page
 
 
+def test_the_lesson_by_two_processes_is_told_as_measured() -> None:
+    page = (ROOT / "docs" / "scale.md").read_text("utf-8")
+    alone = json.loads((ROOT / "benchmarks/results/tutorial.json").read_text("utf-8"))
+    assert (
+        f"{FAULTS['lesson']['accuracy']:.2%} with two processes (one run), "
+        f"{alone['mean']:.2%} ± {alone['sd']:.2%} (n = {alone['n']}) with one"
+    ).replace("%", " %") in page
+
+
 if __name__ == "__main__":
     print(*rows(), sep="\n")

@@ -21,6 +21,7 @@ from typing import Final
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from cnn_mnist.errors import WorkerLostError
@@ -29,9 +30,10 @@ _PARENT_LOOK_S: Final = 0.5
 _LETTING_GO_S: Final = 0.1
 _PATIENCE: Final = timedelta(minutes=2)
 """How long a process waits for another: far more than the first takes for a checkpoint and its look
-at the validation images, in which the others wait. gloo's own half an hour is no answer to two
-processes that have missed each other, as they do once in a while after a restart on a busy machine.
-"""
+at the validation images, in which the others wait."""
+_CONNECTING: Final = timedelta(seconds=5)
+"""A fifth of the time in which processes that are all there must have found each other."""
+_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,7 @@ def joined(device: torch.device, group: Group) -> Iterator[None]:
         return
     _stop_with_parent()
     try:
-        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=_PATIENCE)
+        _connect("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         yield
     except RuntimeError as error:
         # gloo has no class of its own
@@ -143,6 +144,31 @@ def joined(device: torch.device, group: Group) -> Iterator[None]:
             # end waits for them without giving it away: let them be done before
             time.sleep(_LETTING_GO_S)
             dist.destroy_process_group()
+
+
+def _connect(backend: str) -> None:
+    """Join the others, and try again where processes have missed each other.
+
+    Once in a while, above all after a restart on a busy machine, gloo loses a connection while it
+    is made, and both sides wait five times the timeout (https://github.com/pytorch/gloo/issues/520).
+    """
+    store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+    store.set(f"here/{rank}", "")
+    store.wait([f"here/{other}" for other in range(size)], _PATIENCE)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            dist.init_process_group(
+                backend,
+                store=dist.PrefixStore(f"attempt/{attempt}", store),  # type: ignore[attr-defined]
+                rank=rank,
+                world_size=size,
+                timeout=_CONNECTING,
+            )
+            break
+        except RuntimeError:
+            if attempt == _ATTEMPTS:
+                raise
+    dist.distributed_c10d._set_pg_timeout(_PATIENCE)
 
 
 def _stop_with_parent() -> None:

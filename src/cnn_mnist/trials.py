@@ -2,7 +2,7 @@
 
 Each seed has its own run directory, so trials that were stopped go on where they were, and more
 seeds can be added to those already there. On the CPU several seeds are trained at a time, each by a
-process with its share of the cores (benchmarks/trials.py measures what that gains).
+process with its share of the cores (benchmarks/trials.py compares that with one after the other).
 """
 
 import os

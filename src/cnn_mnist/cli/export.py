@@ -43,8 +43,8 @@ _SCALING_IMAGES = 2_000  # the extremes of more images are hardly further out
     type=click.Choice(["float32", "int8"]),
     default="float32",
     show_default=True,
-    help="int8 multiplies in 8 bits: two to three times as fast, a quarter of the size. The scales "
-    "are taken from training images. Of onnx only.",
+    help="int8 multiplies in 8 bits: twice as fast, a quarter of the size. The scales are taken "
+    "from training images. Of onnx only.",
 )
 @data_option
 @data_dir_option
