@@ -301,7 +301,7 @@ def test_export_in_8_bit_arithmetic_reads_the_same_and_shows_the_same_layers(
 ) -> None:
     small = tmp_path / "small.onnx"
     result = result_of("export", trained[0], "--output", small, "--arithmetic", "int8")
-    assert result["changed"] <= 0.0005 * result["n"]
+    assert result["changed"] <= 3
     assert small.stat().st_size < 0.45 * (trained[0] / "model.onnx").stat().st_size
     ours, theirs = (
         [(layer["name"], layer["parameters"]) for layer in result_of("model", path)["layers"]]
@@ -346,7 +346,7 @@ def test_model_shows_the_same_parameters_for_a_network_a_run_and_a_file(
     )
     assert network["parameters"] == run["parameters"]
     # in the file the normalisation behind the dense layer is part of it
-    assert file["parameters"] == network["parameters"] - 2 * 128
+    assert file["parameters"] == network["parameters"] - 2 * 256
     assert network["flops"] == file["flops"]
     assert [layer["name"] for layer in network["layers"]][:2] == ["crop", "conv1"]
     assert "3,274,634" in invoke("model").stdout

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -227,8 +228,12 @@ def test_a_head_request_is_a_get_without_a_body(server: Server) -> None:
 
 def test_the_log_has_a_json_line_for_each_request(server: Server) -> None:
     server.ask("POST", "/predict", drawn("1"), X_Request_ID="to-be-found")
-    server.ask("GET", "/v2/health/live")  # the line before this one's is written by now
-    (line,) = [line for line in server.log if line.get("request_id") == "to-be-found"]
+    until = time.monotonic() + 20  # the log is read by a thread of its own
+    lines: list[dict[str, Any]] = []
+    while not lines and time.monotonic() < until:
+        lines = [line for line in server.log if line.get("request_id") == "to-be-found"]
+        time.sleep(0.01)
+    (line,) = lines
     assert line["method"] == "POST"
     assert line["path"] == "/predict"
     assert line["status"] == 200
