@@ -36,7 +36,7 @@ PARTS: dict[str, Part] = {
     "damage": partial(damage.campaign, cuts=20, flips=50),
     "power cuts": lambda folder, data: disk.campaign(folder, _checkpoints(data), draws=100),
     "refusals": partial(refusals.campaign, each=30),
-    "restarts": partial(agents.restarts, steps=40_000),
+    "restarts": partial(agents.restarts, steps=20_000),
     "agents": agents.campaign,
     "difference, cnn": partial(scale.difference, network="cnn", steps=200),
     "difference, softmax": partial(scale.difference, network="softmax", steps=200),

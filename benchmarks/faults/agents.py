@@ -61,12 +61,14 @@ def _run(run_dir: Path, steps: int, *more: str) -> tuple[str, str]:
     return result(run_dir, steps)
 
 
-def _start(command: list[str], **environment: str) -> subprocess.Popen[str]:
+def _start(
+    command: list[str], *, errors: int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
     """Begin a command, with Python's own handlers of signals."""
     return subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         text=True,
         env=os.environ | environment,
         restore_signals=True,
@@ -79,7 +81,8 @@ def _restarts(run_dir: Path, steps: int, alone: tuple[str, str]) -> dict[str, An
     command = _command(run_dir, steps, "--workers", "2", "--max-restarts", "1000")
     began, kills, known = time.monotonic(), 0, None
     metrics = run_dir / "metrics.jsonl"
-    with _start(command) as agent:
+    # nobody reads what it says: a pipe would be full one day, and the agent wait for ever
+    with _start(command, errors=subprocess.DEVNULL) as agent:
         while agent.poll() is None and time.monotonic() - began < PATIENCE_S:
             if _file(metrics) == known:  # each beginning makes it anew
                 time.sleep(0.05)
