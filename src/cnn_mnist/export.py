@@ -31,7 +31,7 @@ WEIGHTS: Final = ("float32", "int8")
 _ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
 """Between the layers of a graph in 8-bit arithmetic."""
 
-MAX_CHANGED: Final = 0.0005
+MAX_CHANGED: Final = 0.001
 """Largest share of images whose class may change when a network is rounded to 8 bits."""
 
 FEW_CHANGED: Final = 3
