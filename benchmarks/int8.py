@@ -20,7 +20,6 @@ from cnn_mnist import Classifier, Model, load
 from cnn_mnist.evaluate import evaluate
 from cnn_mnist.machine import machine, versions
 
-SCALING_IMAGES = 2_000
 ROUNDS = 7
 
 
@@ -34,7 +33,7 @@ def main() -> None:
         for seed in range(parser.parse_args().n):
             run = Classifier(Path(name) / str(seed), "standard", seed=seed)
             run.train(dataset)
-            files: dict[str, Any] = {"float32": None, "int8": dataset.train.images[:SCALING_IMAGES]}
+            files: dict[str, Any] = {"float32": None, "int8": dataset.train.images}
             models = {}
             for kind, scales in files.items():
                 path = Path(name) / f"{seed}-{kind}.onnx"

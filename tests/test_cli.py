@@ -49,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, A
     run_dir = tmp_path_factory.mktemp("cli") / "run"
     result = result_of(
         *("train", "--data", "digits", "--network", "small"),
-        *("--steps", 200, "--run-dir", run_dir, "--seed", 1),
+        *("--steps", 400, "--run-dir", run_dir, "--seed", 1),  # sure enough to be rounded
     )
     return run_dir, result
 
@@ -69,7 +69,7 @@ def seven(tmp_path: Path) -> Path:
 def test_train_ends_with_an_evaluated_exported_model(trained: tuple[Path, Any]) -> None:
     run_dir, result = trained
     assert result["accuracy"] > 0.8
-    assert result["global_step"] == 200
+    assert result["global_step"] == 400
     assert result["dataset"] == "digits"
     assert result["train_seconds"] > 0
     assert result["loss"] > 0
@@ -301,7 +301,7 @@ def test_export_in_8_bit_arithmetic_reads_the_same_and_shows_the_same_layers(
 ) -> None:
     small = tmp_path / "small.onnx"
     result = result_of("export", trained[0], "--output", small, "--arithmetic", "int8")
-    assert result["changed"] <= 3
+    assert result["changed"] <= 0.0005 * result["n"]
     assert small.stat().st_size < 0.45 * (trained[0] / "model.onnx").stat().st_size
     ours, theirs = (
         [(layer["name"], layer["parameters"]) for layer in result_of("model", path)["layers"]]

@@ -1,19 +1,11 @@
 """docs/performance.md says what the results say."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+from results import result
 
-
-def result(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        (ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8")
-    )
-    return content
+TEXT = (Path(__file__).parents[1] / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
 def percent(mean: float, deviation: float) -> str:

@@ -1,18 +1,10 @@
 """docs/serving.md says what the results say."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+from results import result
 
-
-def result(name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        (ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8")
-    )
-    return content
+TEXT = (Path(__file__).parents[1] / "docs" / "serving.md").read_text(encoding="utf-8")
 
 
 def test_the_race_is_told_as_measured() -> None:

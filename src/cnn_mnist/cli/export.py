@@ -7,8 +7,6 @@ import click
 from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option
 from cnn_mnist.errors import RunError, needs_extra
 
-_SCALING_IMAGES = 2_000  # the extremes of more images are hardly further out
-
 
 @click.command()
 @click.argument("run_dir", type=FILE, metavar="R")
@@ -90,7 +88,7 @@ def export(
         path=model_file(repository) if triton else output,
         calibration=dataset.validation if calibrated else None,
         weights=weights,
-        scales=dataset.train.images[:_SCALING_IMAGES] if arithmetic == "int8" else None,
+        scales=dataset.train.images if arithmetic == "int8" else None,
     )
     if triton:
         result["config"] = str(write_config(repository))

@@ -96,14 +96,8 @@ def changed(
 def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
     """Where a run lives if nothing is said: the same command finds it again."""
     usual = RECIPES[recipe.name]
-    own = [
-        value
-        for value, its in (
-            (recipe.network, usual.network),
-            (recipe.precision, usual.precision),
-        )
-        if value != its
-    ]
+    fields = (recipe.network, usual.network), (recipe.precision, usual.precision)
+    own = [mine for mine, its in fields if mine != its]
     return Path("runs", "-".join([recipe.name, *own, dataset, last]))
 
 
