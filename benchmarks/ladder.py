@@ -25,11 +25,13 @@ RUNGS: dict[str, dict[str, Any]] = {
     "+ moved, turned, stretched": {"augmentation": "affine"},
     "+ bent": {"augmentation": "elastic"},
     "+ smoothed labels": {"label_smoothing": 0.1},
-    "six convolutions instead": {
+    "seven convolutions instead": {
         "network": "deep",
         "learning_rate": 0.006,
         "label_smoothing": 0.0,
     },
+    "+ weight decay": {"weight_decay": 0.2},
+    "+ images as they are, at the end": {"plain": 0.12},
 }
 
 

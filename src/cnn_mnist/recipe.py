@@ -78,6 +78,9 @@ class Recipe:
     """`none`; `affine`: each image moved, turned and stretched a little, anew each time; or
     `elastic`: bent a little as well."""
 
+    plain: float = 0.0
+    """Share of the steps, the last ones, that see the images as they are, in [0, 1)."""
+
     batch_size: int = 100
     """Images in one training step."""
 
@@ -124,7 +127,7 @@ class Recipe:
                 raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected at least 1")
             if getattr(self, name) > most:
                 raise RecipeError(f"recipe field {name} is above {most:,}")
-        for name in ("dropout", "warmup", "label_smoothing", "beta1", "beta2"):
+        for name in ("dropout", "warmup", "label_smoothing", "plain", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected [0, 1)")
         for name in ("learning_rate", "weight_decay"):
@@ -140,6 +143,14 @@ class Recipe:
         up = self.warmup * self.steps
         down = self.steps + 1 - up
         return self.learning_rate * min((step + 1) / max(up, 1.0), (self.steps - step) / down)
+
+    def augmentation_at(self, step: int) -> str:
+        """Augmentation of the images of the update that brings the run from `step` to `step + 1`.
+
+        A last stretch on images as they are is what Matuzas's MNIST-0.17 ends its training with,
+        https://github.com/Matuzas77/MNIST-0.17.
+        """
+        return self.augmentation if step < (1 - self.plain) * self.steps else "none"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

@@ -135,7 +135,7 @@ class Trainer:
         """
         indices = self._indices()
         images = self._images[indices].to(torch.float32).div_(255)
-        if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
+        if vary := _AUGMENTATIONS.get(self.recipe.augmentation_at(self.step)):
             images = vary(images, _generator(self.seed, self.step, "augmentation", self.device))
         return images[self._share], self._labels[indices[self._share]]
 
@@ -300,7 +300,8 @@ def train(
             trainer.restore(checkpoint)
             if trainer.step >= recipe.steps:
                 return trainer
-            if checkpoint.recipe.steps != recipe.steps and recipe.schedule != "constant":
+            laid_out = recipe.schedule != "constant" or recipe.plain
+            if checkpoint.recipe.steps != recipe.steps and laid_out:
                 warnings.warn(
                     f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} "
                     f"steps and is now for {recipe.steps}: not the run that one go would have been",
