@@ -97,7 +97,7 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
 
 
 def deep(classes: int, dropout: float) -> nn.Sequential:
-    """Seven normalised convolutions, for the `best` recipe: an eighth of the reference's parameters.
+    """Seven normalised convolutions, for the `best` recipe, in an eighth of `cnn`'s parameters.
 
     Two 3x3 convolutions in a row see as far as one 5x5 with fewer products and one more
     non-linearity. Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for

@@ -235,8 +235,9 @@ RECIPES: Final[dict[str, Recipe]] = {
             network="deep",
             learning_rate=0.006,
             augmentation="elastic",
+            plain=0.05,
             precision="bfloat16",
-            steps=18_000,
+            steps=24_000,
             checkpoint_every=2000,
         ),
     )
