@@ -6,13 +6,14 @@
 Runs live in `runs/accuracy/RECIPE/`: stopped, the same command goes on. The temperature of each
 run is fitted on the validation images. The last line of standard output is one JSON object, as
 `cnn-mnist trials --json` prints it, with `ensemble` (the accuracy of the mean of the runs'
-calibrated probabilities) and, one for each run, `temperatures` and `calibration_errors` (on the
-test images, calibrated).
+calibrated probabilities) and, one for each run, `temperatures`, `calibration_errors` (on the test
+images, calibrated), `validation_accuracies` and `validation_losses` (as they are).
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +34,12 @@ def main() -> None:
     directory = arguments.run_dir / recipe.name
     result = run_trials(directory, recipe, dataset, n=arguments.n)
     temperatures, errors, shares = [], [], []
+    validated: list[dict[str, Any]] = []
     for seed in result["seeds"]:
         run = Classifier(directory / f"seed-{seed}")
         validation = run.logits(dataset, split="validation")
         temperatures.append(fit_temperature(validation, dataset.validation.labels))
+        validated.append(figures(validation, dataset.validation.labels))
         logits = run.logits(dataset) / np.float32(temperatures[-1])
         errors.append(figures(logits, dataset.test.labels)["expected_calibration_error"])
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -46,6 +49,8 @@ def main() -> None:
         "ensemble": float((ensemble == dataset.test.labels).mean()),
         "temperatures": temperatures,
         "calibration_errors": errors,
+        "validation_accuracies": [found["accuracy"] for found in validated],
+        "validation_losses": [found["loss"] for found in validated],
     }
     print(json.dumps(result))
 

@@ -5,7 +5,7 @@
 The recipes `accurate` and `best`, each beside itself without augmentation. The first steps warm up
 and are not counted. The last line of standard output is one JSON object: for each recipe the
 medians of a step in milliseconds, the share of the step that augmentation takes, and the minutes
-that all of its steps would take alone on this machine.
+that all of its steps would take alone on this machine, its looks at the validation images left out.
 """
 
 import json
@@ -42,7 +42,7 @@ def cost(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and print."""
-    dataset = load("auto")
+    dataset = load("mnist")
     result = {name: cost(named(name), dataset) for name in ("accurate", "best")}
     print(json.dumps({"rounds": ROUNDS, **result, "versions": versions(), "machine": machine()}))
 

@@ -8,7 +8,7 @@ import pytest
 from results import result
 
 from cnn_mnist.model import build
-from cnn_mnist.recipe import Recipe
+from cnn_mnist.recipe import Recipe, named
 
 TEXT = (Path(__file__).parents[1] / "docs" / "accuracy.md").read_text(encoding="utf-8")
 
@@ -21,6 +21,8 @@ def percent(share: float) -> str:
 def test_where_a_recipe_ends_is_told_as_measured(name: str) -> None:
     found = result(name)
     recipe = Recipe.from_dict(found["recipe"])
+    assert recipe == named(name)
+    assert found["n"] >= 3
     cells = (
         f"`{name}`",
         recipe.network,
@@ -36,6 +38,8 @@ def test_where_a_recipe_ends_is_told_as_measured(name: str) -> None:
 def test_what_augmentation_takes_is_told_as_measured() -> None:
     cost = result("augmentation")
     accurate, best = cost["accurate"], cost["best"]
+    for name in ("accurate", "best"):
+        assert Recipe.from_dict(cost[name]["recipe"]) == named(name)
     assert (
         f"{accurate['share']:.0%} of a step of `accurate` and {best['share']:.0%} of one of `best`"
     ).replace("%", " %") in TEXT
@@ -45,6 +49,10 @@ def test_what_augmentation_takes_is_told_as_measured() -> None:
 
 def test_the_ladder_is_told_as_measured() -> None:
     ladder = result("ladder")
+    assert ladder["split"] == "validation"
+    ends = [Recipe.from_dict(ladder["rungs"][place]["recipe"]) for place in (4, -1)]
+    assert not ends[0].differences(named("accurate"))
+    assert not ends[1].differences(named("best"))
     assert f"{ladder['steps']:,} steps" in TEXT
     for rung in ladder["rungs"]:
         gain = f"{100 * rung['gain']:+.2f} ± {100 * rung['gain_sd']:.2f}" if "gain" in rung else ""

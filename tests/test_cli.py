@@ -337,6 +337,19 @@ def test_evaluate_draws_its_mistakes(trained: tuple[Path, Any], tmp_path: Path) 
     assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
 
 
+def test_evaluate_that_cannot_draw_has_told_its_figures(
+    trained: tuple[Path, Any], tmp_path: Path
+) -> None:
+    target = trained[0] / "model.onnx"
+    nowhere = tmp_path / "nowhere" / "sheet.png"
+    result = invoke("evaluate", target, "--data", "digits", "--mistakes", nowhere)
+    assert result.exit_code == 3
+    assert "accuracy" in result.stdout
+    assert f"{nowhere} cannot be written" in result.stderr
+    as_jpeg = refusal("evaluate", target, "--mistakes", tmp_path / "sheet.jpg", exit_code=2)
+    assert "PNG" in as_jpeg
+
+
 def test_model_shows_the_same_parameters_for_a_network_a_run_and_a_file(
     trained: tuple[Path, Any],
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from cnn_mnist.data import digits
+from cnn_mnist.recipe import Recipe, named
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
@@ -40,6 +41,8 @@ def figures_row(result: dict) -> str:  # type: ignore[type-arg]
 def test_every_figure_is_that_of_its_results_file(readme: Path, name: str) -> None:
     result = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
     assert figures_row(result) in readme.read_text("utf-8")
+    recipe = named("standard", network="softmax") if name == "softmax" else named(name)
+    assert Recipe.from_dict(result["recipe"]) == recipe
 
 
 def test_both_readmes_have_the_same_commands_and_code() -> None:

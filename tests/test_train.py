@@ -91,7 +91,7 @@ def handlers() -> Iterator[tuple[object, object]]:
                 "dropout": 0.4,
                 "optimizer": "adam",
                 "steps": 40,
-                "augmentation": "affine",
+                "augmentation": "elastic",
                 "precision": "bfloat16",
                 "batch_size": 8,
                 "checkpoint_every": 10,
@@ -334,6 +334,25 @@ def test_at_the_end_the_statistics_are_those_of_the_images_as_they_are(tmp_path:
     torch.testing.assert_close(norm.running_var, pooled.var(dim=(0, 2, 3)))
     assert norm.momentum == 0.1
     assert all(layer.training for layer in trainer.model.modules())
+
+
+def test_the_statistics_at_the_end_are_those_of_images_from_everywhere() -> None:
+    split = tiny_split(501)  # one more than a batch: a batch of one has no deviation
+    recipe = tiny_recipe(network="cnn-bn", augmentation="affine")
+    in_order = Split(split.images[np.argsort(split.labels)], np.sort(split.labels))
+    seen: list[torch.Tensor] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cnn_mnist.train._SETTLING_IMAGES", 101)
+        patch.setattr("cnn_mnist.train._SETTLING_BATCH", 100)
+        trainer = Trainer(recipe, in_order, 10, seed=0, device="cpu")
+        trainer.model.register_forward_pre_hook(lambda model, inputs: seen.append(inputs[0]))
+        trainer.settle()
+    assert [len(batch) for batch in seen] == [51, 50]
+    originals = torch.from_numpy(in_order.images).unsqueeze(1) / 255
+    places = [
+        int((originals == image).all(dim=(1, 2, 3)).nonzero()[0]) for image in torch.cat(seen)
+    ]
+    assert {int(in_order.labels[place]) for place in places} == set(range(10))
 
 
 def test_bfloat16_rounds_the_products_and_nothing_that_is_kept() -> None:

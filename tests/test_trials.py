@@ -160,6 +160,13 @@ def test_the_deviation_is_the_samples(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert result["sd"] == pytest.approx(0.01) == statistics.stdev([0.97, 0.98, 0.99])
 
 
+@pytest.mark.parametrize("steps", [2, 40])
+def test_runs_to_another_step_are_not_mixed_in(steps: int, tmp_path: Path) -> None:
+    run(tmp_path, 1)
+    with pytest.raises(RunError, match=f"seed-0 is a run to step 4,.*to step {steps}"):
+        run_trials(tmp_path, tiny_recipe(steps=steps, learning_rate=0.002), DATA, n=1, device="cpu")
+
+
 def test_runs_of_another_recipe_are_not_mixed_in(tmp_path: Path) -> None:
     run(tmp_path, 1)
     with pytest.raises(RunError, match="dropout"):

@@ -85,5 +85,5 @@ def draw_mistakes(mistakes: list[Mistake], split: Split, path: Path) -> None:
         sheet.paste(digit.resize((_SIDE, _SIDE), Image.Resampling.NEAREST), (x, y))
         read = f"{mistake.label} read as {mistake.prediction}"
         draw.text((x, y + _SIDE + 2), read, _INK, font)
-        draw.text((x, y + _SIDE + 20), f"{mistake.probability:.0%}  #{mistake.index}", _FAINT, font)
+        draw.text((x, y + _SIDE + 20), f"{mistake.probability:.1%}  #{mistake.index}", _FAINT, font)
     write_png(sheet, path)

@@ -99,9 +99,9 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
 def deep(classes: int, dropout: float) -> nn.Sequential:
     """Seven normalised convolutions, for the `best` recipe, in an eighth of `cnn`'s parameters.
 
-    Two 3x3 convolutions in a row see as far as one 5x5 with fewer products and one more
-    non-linearity. Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for
-    Large-Scale Image Recognition", 2014.
+    Two 3x3 convolutions in a row see as far as one 5x5, with fewer weights and one more
+    non-linearity between as many channels. Source: Simonyan and Zisserman, "Very Deep
+    Convolutional Networks for Large-Scale Image Recognition", 2014.
     """
     return _sequence(
         conv1=nn.Conv2d(1, 32, kernel_size=3, padding=1, bias=False),

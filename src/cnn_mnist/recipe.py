@@ -144,13 +144,18 @@ class Recipe:
         down = self.steps + 1 - up
         return self.learning_rate * min((step + 1) / max(up, 1.0), (self.steps - step) / down)
 
+    @property
+    def laid_out(self) -> bool:
+        """Whether a step depends on the step to end at: more steps are then another training."""
+        return self.schedule != "constant" or (self.augmentation != "none" and self.plain > 0)
+
     def augmentation_at(self, step: int) -> str:
         """Augmentation of the images of the update that brings the run from `step` to `step + 1`.
 
         A last stretch on images as they are is what Matuzas's MNIST-0.17 ends its training with,
         https://github.com/Matuzas77/MNIST-0.17.
         """
-        return self.augmentation if step < (1 - self.plain) * self.steps else "none"
+        return self.augmentation if step < self.steps - round(self.plain * self.steps) else "none"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

@@ -7,6 +7,7 @@ several processes each draws its own dropout, from (seed, k, rank), and the rest
 draws other augmentation and dropout than a processor.
 """
 
+import math
 import signal
 import threading
 import time
@@ -191,9 +192,12 @@ class Trainer:
             norm.momentum = None  # the mean over all batches, each with the same weight
             norm.train()
         with torch.no_grad():
-            for start in range(0, min(_SETTLING_IMAGES, len(self._images)), _SETTLING_BATCH):
-                images = self._images[start : start + _SETTLING_BATCH]
-                self.model(images.to(torch.float32).div_(255))
+            # evenly spaced, for the images may be in order; in batches of about the same size, for
+            # each has the same weight
+            count = min(_SETTLING_IMAGES, len(self._images))
+            chosen = torch.arange(count, device=self.device) * len(self._images) // count
+            for indices in chosen.tensor_split(math.ceil(count / _SETTLING_BATCH)):
+                self.model(self._images[indices].to(torch.float32).div_(255))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         self.model.train()
@@ -300,11 +304,10 @@ def train(
             trainer.restore(checkpoint)
             if trainer.step >= recipe.steps:
                 return trainer
-            laid_out = recipe.schedule != "constant" or recipe.plain
-            if checkpoint.recipe.steps != recipe.steps and laid_out:
+            if checkpoint.recipe.steps != recipe.steps and recipe.laid_out:
                 warnings.warn(
-                    f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} "
-                    f"steps and is now for {recipe.steps}: not the run that one go would have been",
+                    f"the run was laid out for {checkpoint.recipe.steps} steps and is now for "
+                    f"{recipe.steps}: not the run that one go would have been",
                     CnnMnistWarning,
                     stacklevel=2,
                 )

@@ -25,6 +25,7 @@ from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.errors import CnnMnistError, Interrupted, RunError
 from cnn_mnist.machine import cores, machine, versions
 from cnn_mnist.recipe import Recipe
+from cnn_mnist.run import Run, read_identity
 
 Figures: TypeAlias = dict[str, Any]
 
@@ -60,6 +61,7 @@ def run_trials(
         each run; `processes`, `recipe`, `dataset`, `versions`, `machine`.
 
     Raises:
+        RunError: a run is there already, to another last step.
         CnnMnistError: see `cnn_mnist.train.train`; the other runs have written checkpoints.
     """
     seeds = range(first_seed, first_seed + n)
@@ -104,9 +106,15 @@ class _Trial:
         self.device = device
 
     def __call__(self, seed: int) -> tuple[int, Figures]:
-        run = Classifier(
-            self.directory / f"seed-{seed}", self.recipe, seed=seed, device=self.device
-        )
+        path = self.directory / f"seed-{seed}"
+        run = Classifier(path, self.recipe, seed=seed, device=self.device)
+        before = read_identity(Run(path))
+        steps = self.recipe.steps
+        if before and before.recipe.steps != steps and not before.recipe.differences(self.recipe):
+            raise RunError(
+                f"{path} is a run to step {before.recipe.steps}, and these trials are to step "
+                f"{steps}: choose another run directory"
+            )
         return seed, run.train(self.dataset).evaluate(self.dataset)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "mistakes_file",
     type=FILE,
     metavar="OUT.png",
-    help="Draw the worst misread images.",
+    help="Draw the 40 worst misread images.",
 )
 @json_option
 def evaluate(
@@ -48,14 +48,19 @@ def evaluate(
     """
     from cnn_mnist.infer import PRETRAINED
 
+    if mistakes_file and mistakes_file.suffix.lower() != ".png":
+        raise click.BadParameter(f"{mistakes_file} is to be a PNG file: name it OUT.png")
     score = _score_run if target and target.is_dir() else _score_file
     dataset, logits, result = score(target or PRETRAINED, data, data_dir, split)
+    emit(result, as_json=as_json, text=_report(result))
     if mistakes_file:
         from cnn_mnist.mistakes import draw_mistakes, worst_mistakes
 
         images = dataset.splits[split]
-        draw_mistakes(worst_mistakes(logits, images.labels), images, mistakes_file)
-    emit(result, as_json=as_json, text=_report(result))
+        mistakes = worst_mistakes(logits, images.labels)
+        draw_mistakes(mistakes, images, mistakes_file)
+        wrong = int((logits.argmax(axis=1) != images.labels).sum())
+        click.echo(f"{mistakes_file}: the worst {len(mistakes)} of {wrong} mistakes", err=True)
 
 
 _Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
