@@ -26,7 +26,7 @@ def test_a_library_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyP
             raise PackageNotFoundError(library)
         return "1"
 
-    monkeypatch.setattr(machine, "version", version)
+    monkeypatch.setattr("importlib.metadata.version", version)
     found = versions()
     assert "torch" not in found
     assert found["numpy"] == "1"

@@ -20,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.data import idx
 from cnn_mnist.errors import ImageError
 from cnn_mnist.image import MAX_PIXELS, SIZE, Candidate, decode, find_candidates
 from cnn_mnist.infer import BATCH_SIZE, PRETRAINED, Model, inputs
@@ -141,12 +140,16 @@ def read_array(model: Model, path: Path) -> Iterator[Digit]:
         ImageError: the array has another shape, type or range.
         DataError: the file cannot be read.
     """
-    npy = path.suffix == ".npy"
-    batches = _npy_batches(path) if npy else idx.batches(path, BATCH_SIZE, dimensions=3)
-    for images in batches:
+    for images in _npy_batches(path) if path.suffix == ".npy" else _idx_batches(path):
         _, probabilities = model.predict(images)
         for row, (image,) in zip(probabilities, chain(*inputs(images)), strict=True):
             yield _digit(row, (0, 0, SIZE, SIZE), image)
+
+
+def _idx_batches(path: Path) -> Iterator[npt.NDArray[Any]]:
+    from cnn_mnist.data import idx  # here, for whoever reads a picture need not wait for it
+
+    return idx.batches(path, BATCH_SIZE, dimensions=3)
 
 
 def _npy_batches(path: Path) -> Iterator[npt.NDArray[Any]]:

@@ -103,13 +103,14 @@ def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
 
 def model_file(path: Path | None) -> Path:
     """The model file that `model_option` means."""
-    from cnn_mnist.infer import PRETRAINED
-    from cnn_mnist.run import Run, require_whole
-
     if path is None:
+        from cnn_mnist.infer import PRETRAINED
+
         return PRETRAINED
     if not path.is_dir():
         return path
+    from cnn_mnist.run import Run, require_whole
+
     run = Run(path)
     require_whole(run, run.model_file)
     return run.model_file
