@@ -29,12 +29,11 @@ RUNGS: dict[str, dict[str, Any]] = {
     "+ moved, turned, stretched": {"augmentation": "affine"},
     "+ bent": {"augmentation": "elastic"},
     "+ smoothed labels": {"label_smoothing": 0.1},
-    "seven convolutions instead, labels as they are": {
+    "six convolutions instead, labels as they are": {
         "network": "deep",
         "learning_rate": 0.006,
         "label_smoothing": 0.0,
     },
-    "+ images as they are, at the end": {"plain": 0.05},
 }
 
 

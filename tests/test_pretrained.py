@@ -67,9 +67,6 @@ def test_the_figures_of_its_card_are_those_measured() -> None:
     recipe = Recipe.from_dict(json.loads(metadata["recipe"]))
     runs = result(recipe.name)
     seed = int(metadata["seed"])
-    losses = [-loss for loss in runs["validation_losses"]]
-    validated = list(zip(runs["validation_accuracies"], losses, strict=True))
-    assert validated[seed] == max(validated)
     assert f"the network `{recipe.network}`, trained by the recipe `{recipe.name}`" in card
     assert f"from seed {seed}, " in card
     assert f"--recipe {recipe.name} --seed {seed} " in card

@@ -59,7 +59,6 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("dropout", float("nan")),
         ("warmup", 1.0),
         ("label_smoothing", 1.0),
-        ("plain", 1.0),
         ("beta1", 1.0),
         ("beta2", -0.1),
         ("learning_rate", -0.1),
@@ -150,11 +149,3 @@ def test_what_trains_the_same_model_is_no_difference(changes: dict[str, Any]) ->
 def test_what_trains_another_model_is_named_with_both_values() -> None:
     other = recipe(batch_size=7, network="softmax")
     assert recipe().differences(other) == ["network: 'cnn' -> 'softmax'", "batch_size: 100 -> 7"]
-
-
-@pytest.mark.parametrize(("plain", "varied"), [(0.0, 100), (0.1, 90), (0.5, 50), (0.7, 30)])
-def test_the_last_share_of_the_steps_sees_images_as_they_are(plain: float, varied: int) -> None:
-    mine = recipe(augmentation="elastic", plain=plain)
-    assert [mine.augmentation_at(step) for step in range(100)] == (
-        ["elastic"] * varied + ["none"] * (100 - varied)
-    )

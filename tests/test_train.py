@@ -74,7 +74,6 @@ def handlers() -> Iterator[tuple[object, object]]:
                 "optimizer": "adam",
                 "steps": 600,
                 "augmentation": "affine",
-                "plain": 0.5,
                 "schedule": "one-cycle",
                 "weight_decay": 0.01,
                 "learning_rate": 0.002,
@@ -204,28 +203,11 @@ def test_more_steps_of_a_constant_rate_are_the_run_that_one_go_would_have_been(
     assert identity.recipe.steps == 40
 
 
-@pytest.mark.parametrize(
-    "laid_out", [{"schedule": "one-cycle"}, {"augmentation": "affine", "plain": 0.5}]
-)
-def test_more_steps_than_a_recipe_was_laid_out_for_are_warned_of(
-    laid_out: dict[str, Any], tmp_path: Path
-) -> None:
-    trained(tmp_path, steps=20, **laid_out)
+def test_more_steps_of_one_cycle_are_warned_of(tmp_path: Path) -> None:
+    trained(tmp_path, schedule="one-cycle", steps=20)
     with pytest.warns(CnnMnistWarning, match="laid out for 20 steps and is now for 40"):
-        trainer = trained(tmp_path, steps=40, **laid_out)
+        trainer = trained(tmp_path, schedule="one-cycle", steps=40)
     assert trainer.step == 40
-
-
-def test_the_plain_share_of_the_steps_sees_the_images_of_the_data_set() -> None:
-    recipe, split = tiny_recipe(augmentation="affine", plain=0.5, steps=2), tiny_split(40)
-    trainer = Trainer(recipe, split, 10, seed=0, device="cpu")
-    order = Batches(len(split), recipe.batch_size, seed=0)
-    as_they_are = []
-    for step in range(2):
-        images = torch.from_numpy(split.images[order[step]]).unsqueeze(1) / 255
-        as_they_are.append(trainer.batch()[0].equal(images))
-        trainer.advance()
-    assert as_they_are == [False, True]
 
 
 def test_a_finished_run_trains_no_further(tmp_path: Path) -> None:

@@ -97,40 +97,37 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
 
 
 def deep(classes: int, dropout: float) -> nn.Sequential:
-    """Seven normalised convolutions, for the `best` recipe, in an eighth of `cnn`'s parameters.
+    """Six normalised convolutions, for the `best` recipe: an eighth of the reference's parameters.
 
-    Two 3x3 convolutions in a row see as far as one 5x5, with fewer weights and one more
-    non-linearity between as many channels. Source: Simonyan and Zisserman, "Very Deep
-    Convolutional Networks for Large-Scale Image Recognition", 2014.
+    Two 3x3 convolutions in a row see as far as one 5x5 with fewer weights and one more
+    non-linearity. Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for
+    Large-Scale Image Recognition", 2014.
     """
     return _sequence(
-        conv1=nn.Conv2d(1, 32, kernel_size=3, padding=1, bias=False),
+        conv1=nn.Conv2d(1, 32, kernel_size=5, padding=2, bias=False),
+        pool1=nn.MaxPool2d(kernel_size=2),
         norm1=nn.BatchNorm2d(32),
         relu1=nn.ReLU(),
-        conv2=nn.Conv2d(32, 32, kernel_size=3, padding=1, bias=False),
-        pool2=nn.MaxPool2d(kernel_size=2),
-        norm2=nn.BatchNorm2d(32),
+        conv2=nn.Conv2d(32, 64, kernel_size=3, padding=1, bias=False),
+        norm2=nn.BatchNorm2d(64),
         relu2=nn.ReLU(),
-        conv3=nn.Conv2d(32, 64, kernel_size=3, padding=1, bias=False),
-        norm3=nn.BatchNorm2d(64),
+        conv3=nn.Conv2d(64, 96, kernel_size=3, padding=1, bias=False),
+        pool3=nn.MaxPool2d(kernel_size=2),
+        norm3=nn.BatchNorm2d(96),
         relu3=nn.ReLU(),
-        conv4=nn.Conv2d(64, 96, kernel_size=3, padding=1, bias=False),
-        pool4=nn.MaxPool2d(kernel_size=2),
-        norm4=nn.BatchNorm2d(96),
-        relu4=nn.ReLU(),
+        residual4=Residual(
+            conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
+            norm=nn.BatchNorm2d(96),
+            relu=nn.ReLU(),
+        ),
         residual5=Residual(
             conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
             norm=nn.BatchNorm2d(96),
             relu=nn.ReLU(),
         ),
-        residual6=Residual(
-            conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
-            norm=nn.BatchNorm2d(96),
-            relu=nn.ReLU(),
-        ),
-        conv7=nn.Conv2d(96, 128, kernel_size=3, bias=False),
-        norm7=nn.BatchNorm2d(128),
-        relu7=nn.ReLU(),
+        conv6=nn.Conv2d(96, 128, kernel_size=3, bias=False),
+        norm6=nn.BatchNorm2d(128),
+        relu6=nn.ReLU(),
         flatten=nn.Flatten(),
         dropout=nn.Dropout(dropout),
         logits=nn.Linear(128 * 5 * 5, classes),

@@ -78,9 +78,6 @@ class Recipe:
     """`none`; `affine`: each image moved, turned and stretched a little, anew each time; or
     `elastic`: bent a little as well."""
 
-    plain: float = 0.0
-    """Share of the steps, the last ones, that see the images as they are, in [0, 1)."""
-
     batch_size: int = 100
     """Images in one training step."""
 
@@ -127,7 +124,7 @@ class Recipe:
                 raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected at least 1")
             if getattr(self, name) > most:
                 raise RecipeError(f"recipe field {name} is above {most:,}")
-        for name in ("dropout", "warmup", "label_smoothing", "plain", "beta1", "beta2"):
+        for name in ("dropout", "warmup", "label_smoothing", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"recipe field {name}={getattr(self, name)}: expected [0, 1)")
         for name in ("learning_rate", "weight_decay"):
@@ -143,19 +140,6 @@ class Recipe:
         up = self.warmup * self.steps
         down = self.steps + 1 - up
         return self.learning_rate * min((step + 1) / max(up, 1.0), (self.steps - step) / down)
-
-    @property
-    def laid_out(self) -> bool:
-        """Whether a step depends on the step to end at: more steps are then another training."""
-        return self.schedule != "constant" or (self.augmentation != "none" and self.plain > 0)
-
-    def augmentation_at(self, step: int) -> str:
-        """Augmentation of the images of the update that brings the run from `step` to `step + 1`.
-
-        A last stretch on images as they are is what Matuzas's MNIST-0.17 ends its training with,
-        https://github.com/Matuzas77/MNIST-0.17.
-        """
-        return self.augmentation if step < self.steps - round(self.plain * self.steps) else "none"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -240,9 +224,8 @@ RECIPES: Final[dict[str, Recipe]] = {
             network="deep",
             learning_rate=0.006,
             augmentation="elastic",
-            plain=0.05,
             precision="bfloat16",
-            steps=24_000,
+            steps=18_000,
             checkpoint_every=2000,
         ),
     )

@@ -136,7 +136,7 @@ class Trainer:
         """
         indices = self._indices()
         images = self._images[indices].to(torch.float32).div_(255)
-        if vary := _AUGMENTATIONS.get(self.recipe.augmentation_at(self.step)):
+        if vary := _AUGMENTATIONS.get(self.recipe.augmentation):
             images = vary(images, _generator(self.seed, self.step, "augmentation", self.device))
         return images[self._share], self._labels[indices[self._share]]
 
@@ -304,10 +304,10 @@ def train(
             trainer.restore(checkpoint)
             if trainer.step >= recipe.steps:
                 return trainer
-            if checkpoint.recipe.steps != recipe.steps and recipe.laid_out:
+            if checkpoint.recipe.steps != recipe.steps and recipe.schedule != "constant":
                 warnings.warn(
-                    f"the run was laid out for {checkpoint.recipe.steps} steps and is now for "
-                    f"{recipe.steps}: not the run that one go would have been",
+                    f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} "
+                    f"steps and is now for {recipe.steps}: not the run that one go would have been",
                     CnnMnistWarning,
                     stacklevel=2,
                 )
