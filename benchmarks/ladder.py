@@ -7,13 +7,14 @@ the same number of steps from the same seeds. The first has the `standard` recip
 fifth is `accurate` and the last `best`, both but for their lengths. With augmentation come
 statistics of the normalisations taken anew at the end (see `Trainer.settle`). `gain` is the mean
 over the seeds of what a change adds to the accuracy, `gain_sd` its deviation. Runs live in
-`runs/ladder/`: stopped, the same command goes on. The test set is not looked at. The last line of
-standard output is one JSON object.
+`runs/ladder/`: stopped, the same command goes on. The test set is not looked at. Standard
+output is one JSON object.
 """
 
 import argparse
 import json
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def main() -> None:
         if rungs:
             rung |= gain(rungs[-1]["accuracies"], rung["accuracies"])
         rungs.append(rung | {"recipe": recipe.to_dict()})
-        print(f"{name}: {rung['mean']:.3%} +/- {rung['sd']:.3%}", flush=True)
+        print(f"{name}: {rung['mean']:.3%} +/- {rung['sd']:.3%}", file=sys.stderr)
     result = {"split": "validation", "steps": STEPS, "rungs": rungs}
     print(json.dumps(result | {"versions": versions(), "machine": machine()}))
 
