@@ -346,8 +346,12 @@ def test_evaluate_that_cannot_draw_has_told_its_figures(
     assert result.exit_code == 3
     assert "accuracy" in result.stdout
     assert f"{nowhere} cannot be written" in result.stderr
-    as_jpeg = refusal("evaluate", target, "--mistakes", tmp_path / "sheet.jpg", exit_code=2)
-    assert "PNG" in as_jpeg
+
+
+@pytest.mark.parametrize(("verb", "option"), [("evaluate", "--mistakes"), ("predict", "--explain")])
+def test_a_drawing_that_would_be_no_png_is_refused(verb: str, option: str, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.jpg"
+    assert f"{sheet} is to be a PNG file" in refusal(verb, option, sheet, "x", exit_code=2)
 
 
 def test_model_shows_the_same_parameters_for_a_network_a_run_and_a_file(

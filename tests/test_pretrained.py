@@ -36,7 +36,6 @@ def test_it_says_what_it_is() -> None:
     assert 0.5 < float(metadata["temperature"]) < 2
 
 
-@pytest.mark.mnist
 def test_it_is_the_network_that_its_recipe_names() -> None:
     recipe = Recipe.from_dict(json.loads(FIGURES["metadata"]["recipe"]))
     kept = {
@@ -48,6 +47,7 @@ def test_it_is_the_network_that_its_recipe_names() -> None:
     assert not [name for name, shape in kept.items() if len(shape) > 1]
 
 
+@pytest.mark.mnist
 def test_it_reads_mnist_as_its_card_says(mnist_dir: Path) -> None:
     scores = evaluate(Model(PRETRAINED).classify, load("mnist", mnist_dir).test)
     assert scores["n"] == 10_000

@@ -1,6 +1,5 @@
 """The README tells the truth: its commands run, its figures are those of benchmarks/results/."""
 
-import json
 import os
 import re
 import shlex
@@ -12,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from results import result
 
 from cnn_mnist.data import digits
 from cnn_mnist.recipe import Recipe, named
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh-CN.md"]
-RESULTS = ROOT / "benchmarks" / "results"
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -39,10 +38,10 @@ def figures_row(result: dict) -> str:  # type: ignore[type-arg]
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 @pytest.mark.parametrize("name", ["tutorial", "standard", "softmax", "fast", "accurate", "best"])
 def test_every_figure_is_that_of_its_results_file(readme: Path, name: str) -> None:
-    result = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    assert figures_row(result) in readme.read_text("utf-8")
+    found = result(name)
+    assert figures_row(found) in readme.read_text("utf-8")
     recipe = named("standard", network="softmax") if name == "softmax" else named(name)
-    assert Recipe.from_dict(result["recipe"]) == recipe
+    assert Recipe.from_dict(found["recipe"]) == recipe
 
 
 def test_both_readmes_have_the_same_commands_and_code() -> None:

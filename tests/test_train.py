@@ -319,11 +319,12 @@ def test_at_the_end_the_statistics_are_those_of_the_images_as_they_are(tmp_path:
 
 
 def test_the_statistics_at_the_end_are_those_of_images_from_everywhere() -> None:
-    split = tiny_split(501)  # one more than a batch: a batch of one has no deviation
+    split = tiny_split(501)
     recipe = tiny_recipe(network="cnn-bn", augmentation="affine")
     in_order = Split(split.images[np.argsort(split.labels)], np.sort(split.labels))
     seen: list[torch.Tensor] = []
     with pytest.MonkeyPatch.context() as patch:
+        # one more than a batch: a batch of one has no deviation
         patch.setattr("cnn_mnist.train._SETTLING_IMAGES", 101)
         patch.setattr("cnn_mnist.train._SETTLING_BATCH", 100)
         trainer = Trainer(recipe, in_order, 10, seed=0, device="cpu")

@@ -14,7 +14,7 @@ LIBRARIES = (
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the installed libraries that can change a result."""
-    # here, for it brings an e-mail parser along: a tenth of a command's cold start
+    # here, for it brings an e-mail parser along, which who reads a picture need not wait for
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}

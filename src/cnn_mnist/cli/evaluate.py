@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option, table
+from cnn_mnist.cli.options import (
+    FILE,
+    PNG_FILE,
+    data_dir_option,
+    data_option,
+    emit,
+    json_option,
+    table,
+)
 from cnn_mnist.errors import ModelError, needs_extra
 
 if TYPE_CHECKING:
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--mistakes",
     "mistakes_file",
-    type=FILE,
+    type=PNG_FILE,
     metavar="OUT.png",
     help="Draw the 40 worst misread images.",
 )
@@ -48,8 +56,6 @@ def evaluate(
     """
     from cnn_mnist.infer import PRETRAINED
 
-    if mistakes_file and mistakes_file.suffix.lower() != ".png":
-        raise click.BadParameter(f"{mistakes_file} is to be a PNG file: name it OUT.png")
     score = _score_run if target and target.is_dir() else _score_file
     dataset, logits, result = score(target or PRETRAINED, data, data_dir, split)
     emit(result, as_json=as_json, text=_report(result))

@@ -14,6 +14,19 @@ Command = TypeVar("Command", bound=Callable[..., None])
 
 FILE = click.Path(path_type=Path)
 
+
+class _PngFile(click.Path):
+    """A file to draw into, whose name says what it will be."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path: Any = super().convert(value, param, ctx)  # what `path_type` says
+        if path.suffix.lower() != ".png":
+            self.fail(f"{path} is to be a PNG file: name it OUT.png", param, ctx)
+        return path
+
+
+PNG_FILE = _PngFile(path_type=Path)
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line."
 )

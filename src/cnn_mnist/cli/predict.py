@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnn_mnist.cli.options import FILE, json_option, model_file, model_option, table
+from cnn_mnist.cli.options import FILE, PNG_FILE, json_option, model_file, model_option, table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
 @click.option(
     "--explain",
     "sheet",
-    type=FILE,
+    type=PNG_FILE,
     metavar="OUT.png",
     help="Draw the one picture with its boxes, each digit's 28x28 form and its probabilities.",
 )
