@@ -41,7 +41,7 @@ def test_the_layers_of_the_reference_network_are_the_tutorials() -> None:
     [
         ("cnn", 3_274_634),
         ("cnn-bn", 3_276_874),
-        ("deep", 384_042),
+        ("deep", 621_866),
         ("softmax", 7_850),
         ("small", 139_514),
     ],

@@ -98,6 +98,8 @@ def test_every_layer_of_the_graph_is_shown_and_explained(page: Page) -> None:
     expect(cards.last.locator("h3")).to_have_text("probabilities")
     for index in range(cards.count()):
         assert len(cards.nth(index).locator("p").inner_text()) > 20
+    # no layer of the model in the box is left to the words for what is unknown
+    expect(page.locator("#layers")).not_to_contain_text("One more step")
     expect(cards.last.locator("output").nth(3)).to_have_text("1.00")
 
 

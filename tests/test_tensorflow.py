@@ -19,22 +19,15 @@ from cnn_mnist.cli.export import export
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import CheckpointError, ExportError, RunError
 from cnn_mnist.evaluate import figures
-from cnn_mnist.model import Crop, build, classify
+from cnn_mnist.model import Crop, GlobalPool, build, classify
 from cnn_mnist.recipe import NETWORKS, named
 from cnn_mnist.run import Run, read_identity
 from cnn_mnist.tensorflow.checkpoint import find
 from cnn_mnist.tensorflow.estimator import MNIST_SHA256, estimator_loss, start_run
 from cnn_mnist.tensorflow.export import FORMATS
-from cnn_mnist.tensorflow.variables import KINDS, names, tensors, variables
+from cnn_mnist.tensorflow.variables import names, tensors, variables
 
 Array = npt.NDArray[np.float32]
-
-PLAIN = [
-    network
-    for network in NETWORKS
-    if all(type(layer) in KINDS for layer in lived_in(network).children())
-]
-"""The networks that have a counterpart in TensorFlow; the tutorial's is one of them."""
 
 TUTORIALS = {
     "conv2d/kernel": (5, 5, 1, 32),
@@ -81,11 +74,14 @@ def forward(model: nn.Sequential, values: Array) -> Array:
             case nn.BatchNorm1d() | nn.BatchNorm2d():
                 scale = own_weights["gamma"] / np.sqrt(own_weights["moving_variance"] + layer.eps)
                 values = (values - own_weights["moving_mean"]) * scale + own_weights["beta"]
-            case nn.MaxPool2d():
+            case nn.MaxPool2d() | nn.AvgPool2d():
                 count, height, width, channels = values.shape
                 values = values[:, : height // 2 * 2, : width // 2 * 2]
                 values = values.reshape(count, height // 2, 2, width // 2, 2, channels)
-                values = values.max(axis=(2, 4))
+                pool = np.max if isinstance(layer, nn.MaxPool2d) else np.mean
+                values = pool(values, axis=(2, 4))
+            case GlobalPool():
+                values = np.hstack((values.max(axis=(1, 2)), values.mean(axis=(1, 2))))
             case nn.ReLU():
                 values = np.maximum(values, 0)
             case Crop():
@@ -98,7 +94,7 @@ def forward(model: nn.Sequential, values: Array) -> Array:
     return values
 
 
-@pytest.mark.parametrize("network", PLAIN)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_tensorflows_weights_give_the_same_logits_on_nhwc_images(network: str) -> None:
     model = lived_in(network)
     images = tiny_split(3).images
@@ -106,7 +102,7 @@ def test_tensorflows_weights_give_the_same_logits_on_nhwc_images(network: str) -
     np.testing.assert_allclose(logits, classify(model, images), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("network", PLAIN)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_the_way_back_gives_the_same_bits(network: str) -> None:
     model = lived_in(network)
     there = tensors(model)
@@ -116,7 +112,7 @@ def test_the_way_back_gives_the_same_bits(network: str) -> None:
 
 
 def test_every_weight_has_a_variable() -> None:
-    for network in PLAIN:
+    for network in NETWORKS:
         model = lived_in(network)
         kept = {key for key in model.state_dict() if not key.endswith("num_batches_tracked")}
         assert {variable.key for variable in variables(model)} == kept

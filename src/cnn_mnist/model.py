@@ -19,20 +19,6 @@ from cnn_mnist.linear import Linear
 from cnn_mnist.recipe import Recipe
 
 
-class Residual(nn.Sequential):
-    """Layers that their input bypasses: what they give is added to it.
-
-    Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2015.
-    """
-
-    def __init__(self, **named_layers: nn.Module) -> None:
-        super().__init__(OrderedDict(named_layers))
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """The input and what the layers make of it, of the same shape, added."""
-        return values + super().forward(values)  # type: ignore[no-any-return,no-untyped-call]
-
-
 class Crop(nn.Module):
     """Images without so many pixels at each side: MNIST's digits hardly reach there."""
 
@@ -43,6 +29,14 @@ class Crop(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(B, C, H, W)` to `(B, C, H - 2 border, W - 2 border)`."""
         return F.pad(images, (-self.border,) * 4)
+
+
+class GlobalPool(nn.Module):
+    """Of each channel the largest value anywhere in the image, and the mean of all."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """`(B, C, H, W)` to `(B, 2 C)`: the largest of all channels, then the means."""
+        return torch.cat((values.amax(dim=(2, 3)), values.mean(dim=(2, 3))), dim=1)
 
 
 def _sequence(**named_layers: nn.Module) -> nn.Sequential:
@@ -97,41 +91,38 @@ def cnn_bn(classes: int, dropout: float) -> nn.Sequential:
 
 
 def deep(classes: int, dropout: float) -> nn.Sequential:
-    """Six normalised convolutions, for the `best` recipe: an eighth of the reference's parameters.
+    """Nine normalised convolutions, three at each size, for the `best` recipe: 621,866 parameters.
 
-    Two 3x3 convolutions in a row see as far as one 5x5 with fewer weights and one more
-    non-linearity. Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for
-    Large-Scale Image Recognition", 2014.
+    3x3 convolutions in a row see as far as large ones with fewer weights and more non-linearities.
+    Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
+    Recognition", 2014. Three at full size before the first pooling, means instead of maxima between
+    the sizes, and both at the end are those of https://github.com/Matuzas77/MNIST-0.17.
     """
     return _sequence(
-        conv1=nn.Conv2d(1, 32, kernel_size=5, padding=2, bias=False),
-        pool1=nn.MaxPool2d(kernel_size=2),
-        norm1=nn.BatchNorm2d(32),
-        relu1=nn.ReLU(),
-        conv2=nn.Conv2d(32, 64, kernel_size=3, padding=1, bias=False),
-        norm2=nn.BatchNorm2d(64),
-        relu2=nn.ReLU(),
-        conv3=nn.Conv2d(64, 96, kernel_size=3, padding=1, bias=False),
-        pool3=nn.MaxPool2d(kernel_size=2),
-        norm3=nn.BatchNorm2d(96),
-        relu3=nn.ReLU(),
-        residual4=Residual(
-            conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
-            norm=nn.BatchNorm2d(96),
-            relu=nn.ReLU(),
-        ),
-        residual5=Residual(
-            conv=nn.Conv2d(96, 96, kernel_size=3, padding=1, bias=False),
-            norm=nn.BatchNorm2d(96),
-            relu=nn.ReLU(),
-        ),
-        conv6=nn.Conv2d(96, 128, kernel_size=3, bias=False),
-        norm6=nn.BatchNorm2d(128),
-        relu6=nn.ReLU(),
-        flatten=nn.Flatten(),
+        **_normalised(1, 1, 32),
+        **_normalised(2, 32, 32),
+        **_normalised(3, 32, 32),
+        pool3=nn.AvgPool2d(kernel_size=2),
+        **_normalised(4, 32, 96),
+        **_normalised(5, 96, 96),
+        **_normalised(6, 96, 96),
+        pool6=nn.AvgPool2d(kernel_size=2),
+        **_normalised(7, 96, 128),
+        **_normalised(8, 128, 128),
+        **_normalised(9, 128, 128),
+        pool9=GlobalPool(),
         dropout=nn.Dropout(dropout),
-        logits=nn.Linear(128 * 5 * 5, classes),
+        logits=nn.Linear(2 * 128, classes),
     )
+
+
+def _normalised(number: int, inputs: int, outputs: int) -> dict[str, nn.Module]:
+    """A 3x3 convolution with batch normalisation and ReLU, their names numbered."""
+    return {
+        f"conv{number}": nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False),
+        f"norm{number}": nn.BatchNorm2d(outputs),
+        f"relu{number}": nn.ReLU(),
+    }
 
 
 def softmax(classes: int, dropout: float) -> nn.Sequential:
@@ -240,8 +231,7 @@ def trace(model: nn.Sequential, images: torch.Tensor) -> list[tuple[str, nn.Modu
         images: `(B, 1, 28, 28) float32 in [0, 1]`, on the model's device.
 
     Returns:
-        Name, layer and output `(B, ...)` of each layer; of a residual block first the layers
-        inside, then the block itself.
+        Name, layer and output `(B, ...)` of each layer.
     """
     outputs: list[tuple[str, nn.Module, torch.Tensor]] = []
 
@@ -249,9 +239,8 @@ def trace(model: nn.Sequential, images: torch.Tensor) -> list[tuple[str, nn.Modu
         return lambda layer, inputs, output: outputs.append((name, layer, output))
 
     watched = copy.deepcopy(model).eval()
-    for name, layer in watched.named_modules():
-        if layer is not watched:
-            layer.register_forward_hook(watch(name))
+    for name, layer in watched.named_children():
+        layer.register_forward_hook(watch(name))
     with torch.inference_mode():
         watched(images)
     return outputs
@@ -268,7 +257,6 @@ def layers(model: nn.Sequential) -> list[Layer]:
             flops=_flops(layer, output),
         )
         for name, layer, output in trace(model, torch.zeros(1, 1, 28, 28))
-        if not list(layer.children())
     ]
 
 

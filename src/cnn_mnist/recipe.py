@@ -222,7 +222,9 @@ RECIPES: Final[dict[str, Recipe]] = {
         Recipe(
             name="best",
             network="deep",
+            dropout=0.0,
             learning_rate=0.006,
+            label_smoothing=0.1,
             augmentation="elastic",
             precision="bfloat16",
             steps=18_000,

@@ -18,7 +18,7 @@ from cnn_mnist.errors import ModelError
 from cnn_mnist.infer import open_session
 
 _UNSEEN: Final = (
-    *("Reshape", "Flatten", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Transpose"),
+    *("Reshape", "Flatten", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Transpose", "Concat"),
     *("QuantizeLinear", "DequantizeLinear"),
 )
 """They move values, or round them: there is nothing to see."""

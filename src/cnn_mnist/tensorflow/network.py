@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from cnn_mnist.model import Crop
+from cnn_mnist.model import Crop, GlobalPool
 from cnn_mnist.tensorflow.library import quiet, tensorflow
 from cnn_mnist.tensorflow.variables import names, tensors
 
@@ -27,7 +27,10 @@ def keras_network(model: nn.Sequential) -> Any:
             if own not in rectified.values():
                 activation = "relu" if own in rectified else None
                 layer = model.get_submodule(own)
-                network.add(_layer(keras.layers, layer, name=name, activation=activation))
+                if isinstance(layer, GlobalPool):
+                    network.add(_global_pool(keras, network.output_shape[1:], name))
+                else:
+                    network.add(_layer(keras.layers, layer, name=name, activation=activation))
         for name, weights in groupby(tensors(model).items(), key=_layer_name):
             network.get_layer(name).set_weights([weight for _, weight in weights])
     return network
@@ -73,6 +76,8 @@ def _layer(layers: Any, layer: nn.Module, *, name: str, activation: str | None) 
             )
         case nn.MaxPool2d():
             return layers.MaxPooling2D(layer.kernel_size, layer.stride, name=name)
+        case nn.AvgPool2d():
+            return layers.AveragePooling2D(layer.kernel_size, layer.stride, name=name)
         case nn.Dropout():
             return layers.Dropout(layer.p, name=name)
         case Crop():
@@ -81,6 +86,14 @@ def _layer(layers: Any, layer: nn.Module, *, name: str, activation: str | None) 
             return layers.Flatten(name=name)
         case _:
             return layers.ReLU(name=name)
+
+
+def _global_pool(keras: Any, shape: tuple[int, ...], name: str) -> Any:
+    """A `GlobalPool` of values of a shape: Keras has no layer for it, so it is a small network."""
+    values = keras.Input(shape)
+    largest = keras.layers.GlobalMaxPooling2D()(values)
+    means = keras.layers.GlobalAveragePooling2D()(values)
+    return keras.Model(values, keras.layers.Concatenate()([largest, means]), name=name)
 
 
 def _layer_name(tensor: tuple[str, Any]) -> str:

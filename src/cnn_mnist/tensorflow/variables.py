@@ -16,7 +16,7 @@ from torch import nn
 
 from cnn_mnist.errors import ExportError
 from cnn_mnist.linear import Linear
-from cnn_mnist.model import Crop, layers
+from cnn_mnist.model import Crop, GlobalPool, layers
 
 Array = npt.NDArray[np.float32]
 
@@ -36,6 +36,8 @@ KINDS: Final[Mapping[type[nn.Module], tuple[str, Mapping[str, str]]]] = {
     nn.BatchNorm1d: ("batch_normalization", _NORM),
     nn.BatchNorm2d: ("batch_normalization", _NORM),
     nn.MaxPool2d: ("max_pooling2d", {}),
+    nn.AvgPool2d: ("average_pooling2d", {}),
+    GlobalPool: ("global_pool", {}),
     nn.Flatten: ("flatten", {}),
     nn.Dropout: ("dropout", {}),
     nn.ReLU: ("re_lu", {}),
@@ -121,7 +123,7 @@ def variables(model: nn.Sequential) -> list[Variable]:
             oihw = {1: (), 2: (shape[0], *image), 4: shape}[len(shape)]
             name = f"{called[row.name]}/{theirs}"
             result.append(Variable(name=name, key=key, torch_shape=shape, oihw=oihw))
-        if row.kind == "Linear":
+        if row.kind in ("Linear", "GlobalPool"):
             image = (*row.output, 1, 1)
         elif len(row.output) == 3:
             image = row.output
