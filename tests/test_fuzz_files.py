@@ -1,11 +1,11 @@
 """The fuzzer of files in a short form; `scripts/setup fuzz` installs what it needs."""
 
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from results import result
 
 ROOT = Path(__file__).parent.parent
 FORMS = ("idx", "state", "safetensors", "recipe")
@@ -38,6 +38,6 @@ def test_the_good_files_are_read(form: str, fuzzer: Any, tmp_path: Path) -> None
 
 
 def test_the_long_form_found_no_crash_no_hang_and_no_endless_memory() -> None:
-    figures = json.loads((ROOT / "benchmarks/results/fuzz-files.json").read_text("utf-8"))
+    figures = result("fuzz-files")
     assert figures["n"] == 1_000_000
     assert figures["crashed"] == figures["hung"] == 0

@@ -1,11 +1,12 @@
 """docs/images.md tells the truth: its figures are those of benchmarks/results/."""
 
-import json
 from pathlib import Path
+
+from results import result
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "images.md").read_text("utf-8")
-FIGURES = json.loads((ROOT / "benchmarks" / "results" / "pictures.json").read_text("utf-8"))
+FIGURES = result("pictures")
 
 
 def share(value: float) -> str:

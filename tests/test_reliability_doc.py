@@ -1,12 +1,13 @@
 """docs/reliability.md and docs/scale.md tell the truth: what benchmarks/results/ holds."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from results import result
+
 ROOT = Path(__file__).parent.parent
-FAULTS = json.loads((ROOT / "benchmarks/results/faults.json").read_text("utf-8"))
-FUZZ = json.loads((ROOT / "benchmarks/results/fuzz-files.json").read_text("utf-8"))
+FAULTS = result("faults")
+FUZZ = result("fuzz-files")
 
 
 def kills(part: dict[str, Any]) -> str:
@@ -73,7 +74,7 @@ def test_the_speed_of_two_processes_is_told_as_measured() -> None:
 
 def test_the_lesson_by_two_processes_is_told_as_measured() -> None:
     page = (ROOT / "docs" / "scale.md").read_text("utf-8")
-    alone = json.loads((ROOT / "benchmarks/results/tutorial.json").read_text("utf-8"))
+    alone = result("tutorial")
     assert (
         f"{FAULTS['lesson']['accuracy']:.2%} with two processes (one run), "
         f"{alone['mean']:.2%} ± {alone['sd']:.2%} (n = {alone['n']}) with one"

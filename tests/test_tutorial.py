@@ -1,6 +1,5 @@
 """The tutorial tells the truth: its code runs, its figures and pictures are the measured ones."""
 
-import json
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ import matplotlib
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from results import result
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -56,14 +56,14 @@ def test_both_languages_have_the_same_code() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_ladders_figures_are_those_of_the_results(name: str) -> None:
-    for result in ("softmax", "tutorial", "standard", "accurate", "best"):
-        content = json.loads((ROOT / "benchmarks/results" / f"{result}.json").read_text("utf-8"))
+    for recipe in ("softmax", "tutorial", "standard", "accurate", "best"):
+        content = result(recipe)
         share = f"{100 * content['mean']:.2f} % ± {100 * content['sd']:.2f} %"
         assert f"| {share} (n = {content['n']}) |" in page(name)
 
 
 def test_what_the_page_shows_is_what_the_code_printed() -> None:
-    lesson = json.loads((ROOT / "benchmarks" / "results" / "lesson.json").read_text("utf-8"))
+    lesson = result("lesson")
     shown = re.findall(r"^~~~text\n(.*?)\n~~~$", page("tutorial"), re.M | re.S)
     printed = [block["output"].rstrip() for block in lesson["blocks"] if block["output"]]
     assert shown == printed
