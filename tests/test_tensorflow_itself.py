@@ -321,9 +321,7 @@ def test_the_keras_network_has_the_tutorials_layers_in_the_tutorials_order() -> 
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_every_network_goes_out_in_every_format(
-    network: str, format_: str, tmp_path: Path
-) -> None:
+def test_every_network_goes_out_in_every_format(network: str, format_: str, tmp_path: Path) -> None:
     folder = tmp_path / "files"  # beside the cache, where matplotlib may write
     folder.mkdir()
     path = folder / f"export{Path(FORMATS[format_].file).suffix}"
