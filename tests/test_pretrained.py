@@ -33,7 +33,8 @@ def test_it_says_what_it_is() -> None:
     assert metadata == FIGURES["metadata"]
     assert metadata["dataset"] == "mnist"
     assert json.loads(metadata["recipe"])["steps"] == int(metadata["global_step"])
-    assert 0.5 < float(metadata["temperature"]) < 2
+    # smoothed labels leave a network less sure than it may be
+    assert 0.25 < float(metadata["temperature"]) < 1
 
 
 def test_it_is_the_network_that_its_recipe_names() -> None:
