@@ -30,7 +30,11 @@ RUNGS: dict[str, dict[str, Any]] = {
     "+ moved, turned, stretched": {"augmentation": "affine"},
     "+ bent": {"augmentation": "elastic"},
     "+ smoothed labels": {"label_smoothing": 0.1},
-    "nine convolutions instead": {"network": "deep", "learning_rate": 0.006, "dropout": 0.0},
+    "nine convolutions instead, no dropout": {
+        "network": "deep",
+        "learning_rate": 0.006,
+        "dropout": 0.0,
+    },
 }
 
 

@@ -95,8 +95,9 @@ def deep(classes: int, dropout: float) -> nn.Sequential:
 
     3x3 convolutions in a row see as far as large ones with fewer weights and more non-linearities.
     Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
-    Recognition", 2014. Three at full size before the first pooling, means instead of maxima between
-    the sizes, and both at the end are those of https://github.com/Matuzas77/MNIST-0.17.
+    Recognition", 2014. Three in a block, means instead of maxima between the sizes, and the largest
+    and the mean of each channel at the end come from https://github.com/Matuzas77/MNIST-0.17, which
+    has two blocks at full size.
     """
     return _sequence(
         **_normalised(1, 1, 32),

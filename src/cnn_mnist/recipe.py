@@ -48,7 +48,7 @@ class Recipe:
     """Which network of `model.py` is trained."""
 
     dropout: float = 0.4
-    """Share of the dense layer's activations dropped in training, in [0, 1)."""
+    """Share of what the logits are made of that is dropped in training, in [0, 1)."""
 
     optimizer: str = "adam"
     """`sgd` (plain: no momentum) or `adam`."""

@@ -43,7 +43,8 @@ KINDS: Final[Mapping[type[nn.Module], tuple[str, Mapping[str, str]]]] = {
     nn.ReLU: ("re_lu", {}),
     Crop: ("cropping2d", {}),
 }
-"""Each kind of layer: its name in TensorFlow, and those of its weights, in TensorFlow's order."""
+"""Each kind of layer: its name in TensorFlow (ours where Keras has no such layer), and those of its
+weights, in TensorFlow's order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def variables(model: nn.Sequential) -> list[Variable]:
     """
     called = names(model)
     state = model.state_dict()
-    image: tuple[int, ...] = (1, 28, 28)  # (C, H, W) of the values, also when they are flattened
+    image: tuple[int, ...] = (1, 28, 28)  # (C, H, W) of the values, also flattened
     result = []
     for row in layers(model):
         for own, theirs in KINDS[type(model.get_submodule(row.name))][1].items():

@@ -25,6 +25,7 @@ const ENGLISH = {
     ReduceMean: "Of every map the mean stays: how much of the pattern is there?",
     Relu: "What is negative becomes zero: only what was found goes on.",
     BatchNormalization: "Every map is brought to the same scale, which makes training fast and steady.",
+    Add: "Two results, added value by value: nothing that either found is lost.",
     Gemm: "A dense layer: every unit weighs all that is before it.",
     Logits: "One score for each digit. The highest wins.",
     Softmax: "The scores become probabilities that add up to 100 %.",
@@ -52,6 +53,7 @@ const CHINESE = {
     ReduceMean: "每张图只留平均值：这种图案有多少？",
     Relu: "负值变为零：只有找到的东西才传下去。",
     BatchNormalization: "把每张图调整到同样的尺度，让训练又快又稳。",
+    Add: "两个结果逐值相加：各自找到的都不会丢失。",
     Gemm: "全连接层：每个单元都衡量前面的一切。",
     Logits: "每个数字一个分数，最高者胜出。",
     Softmax: "把分数变成概率，总和为 100 %。",
@@ -369,9 +371,10 @@ const decode = (base64) => Uint8Array.from(atob(base64), (letter) => letter.char
 
 const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-function paint(target, shape, levels, low, high) { // maps side by side; units as one row of dots
+function paint(target, shape, levels, low, high) { // maps side by side; units as dots, two by one
   const [maps, height, width] = shape.length === 3 ? shape : [shape[0], 1, 1];
-  const columns = maps === 1 ? 1 : shape.length === 1 ? 64 : Math.min(maps, maps > 48 ? 16 : 8);
+  const columns = shape.length === 1
+    ? 2 * Math.ceil(Math.sqrt(maps)) : Math.min(maps, maps > 48 ? 16 : 8);
   const gap = maps === 1 ? 0 : 1;
   const rows = Math.ceil(maps / columns);
   target.width = columns * (width + gap) - gap;
