@@ -2,13 +2,13 @@
 
     python benchmarks/ladder.py > benchmarks/results/ladder.json
 
-Each rung is the one before it with one change, and the learning rate that goes with it, trained for
-the same number of steps from the same seeds. The first has the `standard` recipe in bfloat16, the
-fifth is `accurate` and the last `best`, both but for their lengths. With augmentation come
-statistics of the normalisations taken anew at the end (see `Trainer.settle`). `gain` is the mean
-over the seeds of what a change adds to the accuracy, `gain_sd` its deviation. Runs live in
-`runs/ladder/`: stopped, the same command goes on. The test set is not looked at. Standard
-output is one JSON object.
+Each rung is the one before it with one change, and the learning rate and dropout that go with it,
+trained for the same number of steps from the same seeds. The first has the `standard` recipe in
+bfloat16, the fifth is `accurate` and the last `best`, both but for their lengths. With augmentation
+come statistics of the normalisations taken anew at the end (see `Trainer.settle`). `gain` is the
+mean over the seeds of what a change adds to the accuracy, `gain_sd` its deviation. Runs live in
+`runs/ladder/`: stopped, the same command goes on. The test set is not looked at. Standard output is
+one JSON object.
 """
 
 import argparse
