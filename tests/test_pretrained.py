@@ -34,7 +34,7 @@ def test_it_says_what_it_is() -> None:
     assert metadata["dataset"] == "mnist"
     assert json.loads(metadata["recipe"])["steps"] == int(metadata["global_step"])
     # smoothed labels leave a network less sure than it may be
-    assert 0.25 < float(metadata["temperature"]) < 1
+    assert 0.4 < float(metadata["temperature"]) < 1
 
 
 def test_it_is_the_network_that_its_recipe_names() -> None:

@@ -27,10 +27,7 @@ def keras_network(model: nn.Sequential) -> Any:
             if own not in rectified.values():
                 activation = "relu" if own in rectified else None
                 layer = model.get_submodule(own)
-                if isinstance(layer, GlobalPool):
-                    network.add(_global_pool(keras, network.output_shape[1:], name))
-                else:
-                    network.add(_layer(keras.layers, layer, name=name, activation=activation))
+                network.add(_layer(keras, network, layer, name=name, activation=activation))
         for name, weights in groupby(tensors(model).items(), key=_layer_name):
             network.get_layer(name).set_weights([weight for _, weight in weights])
     return network
@@ -54,8 +51,9 @@ def _rectified(model: nn.Sequential) -> dict[str, str]:
     return rectified
 
 
-def _layer(layers: Any, layer: nn.Module, *, name: str, activation: str | None) -> Any:
-    """The Keras layer of a layer that `names` has let through."""
+def _layer(keras: Any, before: Any, layer: nn.Module, *, name: str, activation: str | None) -> Any:
+    """The Keras layer of a layer that `names` has let through, to come behind `before`."""
+    layers = keras.layers
     match layer:
         case nn.Conv2d():
             return layers.Conv2D(
@@ -78,6 +76,10 @@ def _layer(layers: Any, layer: nn.Module, *, name: str, activation: str | None) 
             return layers.MaxPooling2D(layer.kernel_size, layer.stride, name=name)
         case nn.AvgPool2d():
             return layers.AveragePooling2D(layer.kernel_size, layer.stride, name=name)
+        case GlobalPool():  # Keras has no layer for it: a small network is one
+            values = keras.Input(before.output_shape[1:])
+            pools = layers.GlobalMaxPooling2D()(values), layers.GlobalAveragePooling2D()(values)
+            return keras.Model(values, layers.Concatenate()(pools), name=name)
         case nn.Dropout():
             return layers.Dropout(layer.p, name=name)
         case Crop():
@@ -86,14 +88,6 @@ def _layer(layers: Any, layer: nn.Module, *, name: str, activation: str | None) 
             return layers.Flatten(name=name)
         case _:
             return layers.ReLU(name=name)
-
-
-def _global_pool(keras: Any, shape: tuple[int, ...], name: str) -> Any:
-    """A `GlobalPool` of values of a shape: Keras has no layer for it, so it is a small network."""
-    values = keras.Input(shape)
-    largest = keras.layers.GlobalMaxPooling2D()(values)
-    means = keras.layers.GlobalAveragePooling2D()(values)
-    return keras.Model(values, keras.layers.Concatenate()([largest, means]), name=name)
 
 
 def _layer_name(tensor: tuple[str, Any]) -> str:
