@@ -1,14 +1,14 @@
-"""Cold start: one picture read by a whole process, beside a PyTorch script that does the same.
+"""Compare the cold start of `cnn-mnist predict` with that of a PyTorch script.
 
     python benchmarks/coldstart.py > benchmarks/results/coldstart.json
 
-The script is what most would write: import torch, build the lesson's network, load its weights,
-open the picture with Pillow, resize it to 28x28, invert it if bright, print the class. Ours finds
-the digit in the picture, reads it with two networks and prints its probability. The processes run
-in turn, A B A B ...; the last line of standard output is one JSON object.
+Each is a whole process that reads one image. The script is what most people would write: import
+torch, build the tutorial's network, load its weights, open the image with Pillow, resize it to
+28x28, invert it if it is bright, print the class. Ours finds the digit in the image, reads it with
+two networks and prints its probability. The processes run in turn, A B A B ...; the last line of
+standard output is one JSON object.
 """
 
-import json
 import os
 import statistics
 import sys
@@ -18,10 +18,11 @@ from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw
-from timing import in_turn, run, summary
+from processes import run
+from record import print_result
+from timing import in_turn, summary
 
-from cnn_mnist.machine import machine, versions
-from cnn_mnist.model import build
+from cnn_mnist.networks.build import build
 from cnn_mnist.recipe import named
 
 RUNS = 15
@@ -65,7 +66,7 @@ def main() -> None:
     medians = [statistics.median(values) for values in times.values()]
     result = {name: summary(values) for name, values in times.items()}
     result |= {"runs": RUNS, "times_as_fast": medians[1] / medians[0]}
-    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+    print_result(result)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Inference side by side: one image at a time, and many.
+"""Compare inference: one image at a time, and many.
 
     scripts/setup tensorflow .venv-tensorflow
     python benchmarks/inference.py --tensorflow .venv-tensorflow > benchmarks/results/inference.json
 
-The lesson's network with weights that were never trained (they cost what trained ones cost):
-`cnn_mnist.infer`, also in 8-bit arithmetic; ONNX Runtime called bare; PyTorch, as commonly written;
-and Keras (`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the
-threads of one runtime spin for more work and would slow down the next; the processes run in turn, A
-B A B ... The inputs are floats, ready to use, and all ways but that in 8 bits must give the same
-logits. The last line of standard output is one JSON object: the median time of a call, images a
-second, and the ratio of the medians to that of `cnn_mnist.infer`.
+The tutorial's network with untrained weights (their speed is the same): `cnn_mnist.Model`, also in
+8-bit arithmetic; ONNX Runtime called directly; PyTorch, as commonly written; Keras
+(`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the threads of one
+runtime wait busily for more work and would slow down the next; the processes run in turn, A B A B
+... The inputs are floats, ready to use, and all ways except 8-bit arithmetic must give the same
+logits. The last line of standard output is one JSON object: the median time of a call, images per
+second, and the ratio of the medians to that of `cnn_mnist.Model`.
 """
 
 import argparse
@@ -26,36 +26,35 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from cnn_mnist.machine import machine, versions
+from record import print_result
 
 Images = npt.NDArray[np.float32]
 Classify = Callable[[Images], Images]
 
 CALLS = {1: 400, 100: 40, 1000: 8}
-"""Images of one call, and how many calls a process times."""
+"""Images in one call, and how many calls a process times."""
 ROUNDS = 5
-OURS = "cnn_mnist.infer"
+OURS = "cnn_mnist.infer"  # what the results call `Model`
 EIGHT_BITS = "cnn_mnist.infer, int8"
 INT8 = "int8.onnx"
 
 
 def ours(model: Path) -> Classify:
-    """This package's way."""
-    from cnn_mnist.infer import Model
+    """Classify with this package."""
+    from cnn_mnist import Model
 
     return Model(model).classify
 
 
 def in_8_bits(model: Path) -> Classify:
-    """This package's way, of a file of `export --arithmetic int8`."""
-    from cnn_mnist.infer import Model
+    """Classify with this package and a file that `export --arithmetic int8` wrote."""
+    from cnn_mnist import Model
 
     return Model(model.with_name(INT8)).classify
 
 
 def bare(model: Path) -> Classify:
-    """ONNX Runtime without us."""
+    """Classify with ONNX Runtime alone."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
@@ -63,7 +62,7 @@ def bare(model: Path) -> Classify:
 
 
 def pytorch(_: Path) -> Classify:
-    """As commonly written."""
+    """Classify with PyTorch, as commonly written."""
     import torch
 
     network = _network()
@@ -77,18 +76,18 @@ def pytorch(_: Path) -> Classify:
 
 
 def keras(_: Path) -> Classify:
-    """The same network in Keras."""
-    from cnn_mnist.tensorflow.network import keras_network
+    """Classify with the same network in Keras."""
+    from cnn_mnist.export.tensorflow.network import keras_network
 
     network = keras_network(_network())
     return lambda images: np.asarray(network.predict_on_batch(images.reshape(-1, 28, 28, 1)))
 
 
 def tf_function(_: Path) -> Classify:
-    """The same network in Keras, called as a compiled function."""
+    """Classify with the same network in Keras, compiled as a `tf.function`."""
     import tensorflow as tf
 
-    from cnn_mnist.tensorflow.network import keras_network
+    from cnn_mnist.export.tensorflow.network import keras_network
 
     function = tf.function(keras_network(_network()), reduce_retracing=True)
     return lambda images: function(images.reshape(-1, 28, 28, 1)).numpy()
@@ -101,19 +100,19 @@ TENSORFLOW_WAYS = {"Keras": keras, "tf.function": tf_function}
 def _network() -> Any:
     import torch
 
-    from cnn_mnist.model import build
+    from cnn_mnist.networks.build import build
     from cnn_mnist.recipe import named
 
     return build(named("standard"), 10, torch.Generator().manual_seed(0)).eval()
 
 
 def examples(count: int) -> Images:
-    """Images of noise."""
+    """Return images of noise, `(count, 1, 28, 28) float32`."""
     return np.random.default_rng(0).random((count, 1, 28, 28), np.float32)
 
 
 def time_one(name: str, model: Path, size: int) -> dict[str, Any]:
-    """What a process of its own measures: the median call, and what it gave for some images."""
+    """Time the calls of one way in this process; return their median and some logits."""
     classify = (WAYS | TENSORFLOW_WAYS)[name](model)
     images = examples(size)
     for _ in range(max(3, CALLS[size] // 10)):
@@ -126,41 +125,45 @@ def time_one(name: str, model: Path, size: int) -> dict[str, Any]:
     return {"median_s": statistics.median(times), "logits": classify(examples(9)).tolist()}
 
 
-def ask(python: Path, name: str, model: Path, size: int) -> dict[str, Any]:
-    """`time_one` in a new process."""
+def measure(python: Path, name: str, model: Path, size: int) -> dict[str, Any]:
+    """Run `time_one` in a new process."""
     command = [str(python), __file__, "--way", name, "--model", str(model), "--size", str(size)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
 
-def race(pythons: dict[str, Path], model: Path, size: int) -> dict[str, dict[str, float]]:
-    """All ways in turn."""
+def compare(pythons: dict[str, Path], model: Path, size: int) -> dict[str, dict[str, float]]:
+    """Measure all ways in turn, with calls of `size` images.
+
+    Raises:
+        AssertionError: the logits of two ways differ.
+    """
     medians: dict[str, list[float]] = {name: [] for name in pythons}
     logits = {}
     for _ in range(ROUNDS):
         for name, python in pythons.items():
-            answer = ask(python, name, model, size)
-            medians[name].append(answer["median_s"])
-            logits[name] = answer["logits"]
+            result = measure(python, name, model, size)
+            medians[name].append(result["median_s"])
+            logits[name] = result["logits"]
     for name, given in logits.items():
         if name == EIGHT_BITS:
             continue
         np.testing.assert_allclose(given, logits["PyTorch"], atol=1e-4)
     own = statistics.median(medians[OURS])
-    result = {}
+    results = {}
     for name, values in medians.items():
         median = statistics.median(values)
-        result[name] = {"median_s": median, "images_per_s": size / median, "ratio": median / own}
+        results[name] = {"median_s": median, "images_per_s": size / median, "ratio": median / own}
         print(f"{size} images, {name}: {1000 * median:.2f} ms", file=sys.stderr)
-    return result
+    return results
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--tensorflow", type=Path, help="its environment; without it, no TensorFlow"
+        "--tensorflow", type=Path, help="its environment; default: no TensorFlow"
     )
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
@@ -169,7 +172,7 @@ def main() -> None:
     if arguments.way:
         print(json.dumps(time_one(arguments.way, arguments.model, arguments.size)))
         return
-    from cnn_mnist.export import export_onnx
+    from cnn_mnist.export.onnx import export_onnx
 
     pythons = dict.fromkeys(WAYS, Path(sys.executable))
     if arguments.tensorflow:
@@ -179,9 +182,8 @@ def main() -> None:
         pixels = (examples(100)[:, 0] * 255).astype(np.uint8)
         export_onnx(_network(), model, pixels, {})
         export_onnx(_network(), model.with_name(INT8), pixels, {}, scales=pixels)
-        sizes = {str(size): race(pythons, model, size) for size in CALLS}
-    result = {"batches": sizes, "rounds": ROUNDS, "versions": versions(), "machine": machine()}
-    print(json.dumps(result))
+        sizes = {str(size): compare(pythons, model, size) for size in CALLS}
+    print_result({"batches": sizes, "rounds": ROUNDS})
 
 
 if __name__ == "__main__":

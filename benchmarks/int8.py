@@ -1,24 +1,23 @@
-"""What 8-bit arithmetic costs in accuracy and gains in speed.
+"""Measure what 8-bit arithmetic costs in accuracy and gains in speed.
 
     CNN_MNIST_DATA=... python benchmarks/int8.py > benchmarks/results/int8.json
 
 The recipe `standard` from three seeds, each exported in float32 and with `--arithmetic int8`; both
-files read all test images by `cnn_mnist.infer`, in turn, several times. The last line of
-standard output is one JSON object.
+files read all test images with `Model`, in turn, several times. The last line of standard output is
+one JSON object.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from record import print_result
 from timing import in_turn
 
 from cnn_mnist import Classifier, Model, load
-from cnn_mnist.evaluate import evaluate
-from cnn_mnist.machine import machine, versions
+from cnn_mnist.evaluation.metrics import evaluate
 
 ROUNDS = 7
 
@@ -26,11 +25,12 @@ ROUNDS = 7
 def main() -> None:
     """Train, export, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=3, help="seeds")
+    parser.add_argument("--n", type=int, default=3, help="number of seeds")
+    seeds = range(parser.parse_args().n)
     dataset = load("mnist")
     runs = []
     with tempfile.TemporaryDirectory() as name:
-        for seed in range(parser.parse_args().n):
+        for seed in seeds:
             run = Classifier(Path(name) / str(seed), "standard", seed=seed)
             run.train(dataset)
             files: dict[str, Any] = {"float32": None, "int8": dataset.train.images}
@@ -74,7 +74,7 @@ def main() -> None:
         "times_as_fast": statistics.median(run["times_as_fast"] for run in runs),
         "runs": runs,
     }
-    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+    print_result(result)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""A load of HTTP requests from one process: a closed loop, or an open one at a fixed rate.
+"""Generate HTTP load from one process: a closed loop, or an open one at a fixed rate.
 
     python benchmarks/load.py http://127.0.0.1:8000/predict BODY.json --connections 32 --seconds 10
     python benchmarks/load.py http://127.0.0.1:8000/predict BODY.json --rate 500 --seconds 10
 
-Closed: each connection sends its next request when it has the answer to the last. Open: requests
-are due at fixed times, whatever the server does, and latencies count from when a request was due,
-not from when it was sent, so that a stall is felt by all that were due in it. Every request is the
-same bytes, made once, and answers are only counted: the generator takes little from the server it
-measures. The last line of standard output is one JSON object. `--requests` ends a closed loop at
-a number instead of a time.
+Closed loop: each connection sends its next request after the last answer. Open loop: requests are
+due at fixed times, whatever the server does, and latencies count from the time at which a request
+was due, not from the time at which it was sent. So a stall of the server counts for all requests
+that were due during it (correction of coordinated omission). All requests are the same bytes, built
+once, and answers are only counted, so that the generator takes little processor time from the
+server that it measures. `--requests` ends a closed loop after a number of requests instead of a
+time. The last line of standard output is one JSON object.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import json
 import re
 import statistics
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -24,32 +26,33 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+TIMEOUT_S = 60.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-class Client(asyncio.Protocol):
-    """One connection, one request at a time."""
+class Connection(asyncio.Protocol):
+    """A keep-alive connection that carries one request at a time."""
 
     def __init__(self) -> None:
         self.closed = False
         self._received = bytearray()
         self._end = 0
-        self._answer: asyncio.Future[int] | None = None
+        self._status: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The server is here."""
+        """Keep the transport."""
         self._transport = transport
 
-    def ask(self, request: bytes) -> "asyncio.Future[int]":
-        """The answer's status, to come."""
+    def send(self, request: bytes) -> "asyncio.Future[int]":
+        """Send a request and return the status of its answer as a future."""
         self._received.clear()
         self._end = 0
-        self._answer = asyncio.get_running_loop().create_future()
+        self._status = asyncio.get_running_loop().create_future()
         self._transport.write(request)
-        return self._answer
+        return self._status
 
     def data_received(self, data: bytes) -> None:
-        """A part of the answer."""
+        """Take in a part of the answer; set the status once the answer is complete."""
         self._received += data
         if not self._end:
             head = self._received.find(b"\r\n\r\n")
@@ -58,80 +61,81 @@ class Client(asyncio.Protocol):
             self.closed = b"\r\nconnection: close" in self._received[:head].lower()
             length = _LENGTH.search(self._received, 0, head)
             self._end = head + 4 + (int(length[1]) if length else 0)
-        if len(self._received) >= self._end and self._answer and not self._answer.done():
-            self._answer.set_result(int(self._received[9:12]))
+        if len(self._received) >= self._end and self._status and not self._status.done():
+            self._status.set_result(int(self._received[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The server has hung up."""
+        """Fail the request that has no answer yet."""
         self.closed = True
-        if self._answer and not self._answer.done():
-            self._answer.set_exception(ConnectionError("hung up"))
+        if self._status and not self._status.done():
+            self._status.set_exception(ConnectionError("the server closed the connection"))
 
 
 class Load:
-    """What was asked, and what came of it."""
+    """The load on one URL, and its latencies and failures.
 
-    def __init__(self, url: str, body: bytes, kind: str) -> None:
+    Args:
+        url: where requests are posted to.
+        body: the JSON body of every request.
+    """
+
+    def __init__(self, url: str, body: bytes) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname, parts.port
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        lines = [f"POST {path} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Type: {kind}"]
+        lines = [f"POST {path} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json"]
         head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
         self._request = head.encode() + body
         self.latencies_s: list[float] = []
-        self.failures: dict[str, int] = {}
+        self.failures: Counter[str] = Counter()
 
-    async def connect(self) -> Client:
-        """A new connection."""
-        loop = asyncio.get_running_loop()
-        _, client = await loop.create_connection(Client, self._host, self._port)
-        return client
+    async def closed_loop(self, connections: int, more: Callable[[], bool]) -> None:
+        """Send requests for as long as `more()` says so, each after the last answer."""
 
-    async def ask(self, client: Client, due_s: float) -> Client:
-        """One request; the connection to use for the next."""
-        try:
-            client = await self.connect() if client.closed else client
-            status = await asyncio.wait_for(client.ask(self._request), 60)
-        except (OSError, asyncio.TimeoutError) as error:
-            self._failed(type(error).__name__)
-            client.closed = True
-            await asyncio.sleep(0.1)  # a server that has gone is not to be asked in a frenzy
-            return client
-        if status == 200:
-            self.latencies_s.append(time.perf_counter() - due_s)
-        else:
-            self._failed(str(status))
-        return client
-
-    def _failed(self, why: str) -> None:
-        self.failures[why] = self.failures.get(why, 0) + 1
-
-    async def closed(self, connections: int, more: Callable[[], bool]) -> None:
-        """Each connection's next request follows the last answer."""
-
-        async def one() -> None:
-            client = await self.connect()
+        async def send_all() -> None:
+            connection = await self._connect()
             while more():
-                client = await self.ask(client, time.perf_counter())
+                connection = await self._send(connection, time.perf_counter())
 
-        await asyncio.gather(*(one() for _ in range(connections)))
+        await asyncio.gather(*(send_all() for _ in range(connections)))
 
-    async def opened(self, connections: int, rate: float, seconds: float) -> None:
-        """Requests are due at fixed times; a free connection takes the next that is due."""
+    async def open_loop(self, connections: int, rate: float, seconds: float) -> None:
+        """Send `rate` requests a second; a free connection takes the next one that is due."""
         began = time.perf_counter()
         due = iter(began + number / rate for number in range(round(rate * seconds)))
 
-        async def one() -> None:
-            client = await self.connect()
+        async def send_all() -> None:
+            connection = await self._connect()
             for due_s in due:
                 await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
-                client = await self.ask(client, due_s)
+                connection = await self._send(connection, due_s)
 
-        await asyncio.gather(*(one() for _ in range(connections)))
+        await asyncio.gather(*(send_all() for _ in range(connections)))
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(Connection, self._host, self._port)
+        return connection
+
+    async def _send(self, connection: Connection, due_s: float) -> Connection:
+        """Send one request and record the result; return the connection for the next one."""
+        try:
+            connection = await self._connect() if connection.closed else connection
+            status = await asyncio.wait_for(connection.send(self._request), TIMEOUT_S)
+        except (OSError, asyncio.TimeoutError) as error:
+            self.failures[type(error).__name__] += 1
+            connection.closed = True
+            await asyncio.sleep(0.1)  # do not flood a server that has gone
+            return connection
+        if status == 200:
+            self.latencies_s.append(time.perf_counter() - due_s)
+        else:
+            self.failures[str(status)] += 1
+        return connection
 
 
 def summary(load: Load, seconds: float) -> dict[str, Any]:
-    """Rates and latencies."""
+    """Return counts, rate and latencies of a load that took `seconds`."""
     latencies = load.latencies_s or [float("nan")]
     cuts = (
         statistics.quantiles(latencies, n=1000, method="inclusive")
@@ -149,36 +153,35 @@ def summary(load: Load, seconds: float) -> dict[str, Any]:
 
 
 async def timed(work: Awaitable[None]) -> float:
-    """The seconds that it takes."""
+    """Wait for some work and return how many seconds it took."""
     began = time.perf_counter()
     await work
     return time.perf_counter() - began
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The load that was asked for."""
-    load = Load(arguments.url, arguments.body.read_bytes(), arguments.kind)
+    """Generate the load that the command line asks for and return its summary."""
+    load = Load(arguments.url, arguments.body.read_bytes())
     if arguments.rate:
-        work = load.opened(arguments.connections, arguments.rate, arguments.seconds)
+        work = load.open_loop(arguments.connections, arguments.rate, arguments.seconds)
     elif arguments.requests:
         left = iter(range(arguments.requests))
-        work = load.closed(arguments.connections, lambda: next(left, None) is not None)
+        work = load.closed_loop(arguments.connections, lambda: next(left, None) is not None)
     else:
         end = time.perf_counter() + arguments.seconds
-        work = load.closed(arguments.connections, lambda: time.perf_counter() < end)
+        work = load.closed_loop(arguments.connections, lambda: time.perf_counter() < end)
     return summary(load, await timed(work))
 
 
 def main() -> None:
-    """Run and print."""
+    """Generate the load and print its summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("url")
-    parser.add_argument("body", type=Path, help="a file: the body of every request")
-    parser.add_argument("--kind", default="application/json", help="the body's content type")
+    parser.add_argument("body", type=Path, help="file with the JSON body of every request")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--requests", type=int, help="of a closed loop, instead of seconds")
-    parser.add_argument("--rate", type=float, help="requests a second: an open loop")
+    parser.add_argument("--requests", type=int, help="end a closed loop after so many requests")
+    parser.add_argument("--rate", type=float, help="requests per second: an open loop")
     print(json.dumps(uvloop.run(run(parser.parse_args()))))
 
 

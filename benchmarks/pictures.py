@@ -1,12 +1,13 @@
-"""How well pictures are read: photographs, non-digits, MNIST's images as files, a large JPEG.
+"""Measure how well pictures are read: photographs, non-digits, MNIST as image files, a large JPEG.
 
     CNN_MNIST_DATA=... python benchmarks/pictures.py > benchmarks/results/pictures.json
 
-Photographs are those of `$CNN_MNIST_DATA/photos` (single.tsv, multi.tsv; see its README): by
-condition and by source, with a 95 % interval from resampling SOURCES, for pictures of one hand are
-alike; beside it the naive way (grey, inverted if bright, resized to 28x28) and MNIST's box alone
-(thresholded, fitted to 20x20, centred). Non-digits are the MEASURING family of nondigits.py, which
-the judge has never seen. The last line of standard output is one JSON object.
+The photographs are those of `$CNN_MNIST_DATA/photos` (single.tsv, multi.tsv; see its README): by
+condition and by source, with a 95 % interval from resampling whole SOURCES, because pictures by one
+writer are alike. Compared with two simpler ways: the naive one (grey, inverted if bright, resized
+to 28x28), and MNIST's box alone (thresholded, fitted to 20x20, centred). Non-digits are the
+MEASURING family of tools/nondigits.py, which the rejector was not trained on. The last line of
+standard output is one JSON object.
 """
 
 import argparse
@@ -25,16 +26,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nondigits import MEASURING
 from PIL import Image, ImageDraw, ImageOps
-from timing import peak_mb
+from processes import peak_mb
+from record import print_result
 
-from cnn_mnist import Model, load
-from cnn_mnist.image import decode
-from cnn_mnist.image.glyph import centred, scaled
-from cnn_mnist.infer import PRETRAINED
-from cnn_mnist.machine import machine, versions
-from cnn_mnist.reading import Reading, read
+from cnn_mnist import Model, Reading, load, read
+from cnn_mnist.inference.model import BUNDLED
+from cnn_mnist.reading.decode import decode
+from cnn_mnist.reading.glyph import centred, scaled
+
+sys.path.append(str(Path(__file__).parent.parent / "tools"))
+
+from nondigits import MEASURING  # noqa: E402 - the drawings also train the rejector
 
 SEED = 1
 EACH = 100  # non-digits of each kind
@@ -42,7 +45,7 @@ Answer = Callable[[Path], str]
 
 
 def naive_way(path: Path) -> npt.NDArray[np.float32]:
-    """Grey, inverted if bright, resized."""
+    """Return the image in grey, inverted if bright, resized to 28x28."""
     grey = _grey(path)
     small = np.asarray(
         Image.fromarray(grey).resize((28, 28), Image.Resampling.BILINEAR), np.float32
@@ -51,7 +54,7 @@ def naive_way(path: Path) -> npt.NDArray[np.float32]:
 
 
 def box_way(path: Path) -> npt.NDArray[np.float32]:
-    """Inverted if bright, cut at half its range, boxed to 20x20, centred by mass."""
+    """Return the ink above half of its range, fitted to 20x20, centred by mass in 28x28."""
     grey = _grey(path).astype(np.float32)
     ink = 255 - grey if grey.mean() > 127 else grey
     ink = (ink - ink.min()) / max(np.ptp(ink), 1)
@@ -64,15 +67,15 @@ def _grey(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.fromarray(decode(path).pixels).convert("L"))
 
 
-def table(folder: Path, name: str) -> list[dict[str, str]]:
-    """The pictures of a list, `file` their path."""
+def read_list(folder: Path, name: str) -> list[dict[str, str]]:
+    """Read a list of photographs; `file` of each row is its path."""
     with (folder / name).open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [row | {"file": str(folder / row["local_file"])} for row in rows]
 
 
-def scored(rows: list[dict[str, str]], answer: Answer) -> dict[str, Any]:
-    """Share of right answers, its interval, and by condition and source."""
+def score(rows: list[dict[str, str]], answer: Answer) -> dict[str, Any]:
+    """Return the share of right answers, its interval, and counts by condition and source."""
     right = [answer(Path(row["file"])) == row["label"] for row in rows]
     sources = [row["owner/repo"] for row in rows]
     conditions = [row["condition"].split(",")[0] for row in rows]
@@ -81,16 +84,16 @@ def scored(rows: list[dict[str, str]], answer: Answer) -> dict[str, Any]:
         "right": sum(right),
         "accuracy": sum(right) / len(rows),
         "interval": interval(right, sources),
-        "by_condition": by(conditions, right),
-        "by_source": by(sources, right),
+        "by_condition": count_by(conditions, right),
+        "by_source": count_by(sources, right),
         "wrong": [
             Path(row["file"]).name for row, fine in zip(rows, right, strict=True) if not fine
         ],
     }
 
 
-def by(keys: list[str], right: list[bool]) -> dict[str, dict[str, int]]:
-    """How many there are of each key, and how many are right."""
+def count_by(keys: list[str], right: list[bool]) -> dict[str, dict[str, int]]:
+    """Count how many answers there are for each key, and how many are right."""
     found: dict[str, dict[str, int]] = defaultdict(lambda: {"n": 0, "right": 0})
     for key, fine in zip(keys, right, strict=True):
         found[key]["n"] += 1
@@ -99,8 +102,8 @@ def by(keys: list[str], right: list[bool]) -> dict[str, dict[str, int]]:
 
 
 def interval(right: list[bool], sources: list[str]) -> list[float]:
-    """95 % of the accuracies of as many sources, drawn with replacement."""
-    groups = by(sources, right)
+    """Return the 95 % interval of the accuracy from a bootstrap over sources."""
+    groups = count_by(sources, right)
     counts = np.array([(group["right"], group["n"]) for group in groups.values()])
     draws = np.random.default_rng(SEED).integers(len(counts), size=(10_000, len(counts)))
     sums = counts[draws].sum(axis=1)
@@ -108,8 +111,8 @@ def interval(right: list[bool], sources: list[str]) -> list[float]:
 
 
 def photographs(folder: Path, model: Model) -> dict[str, Any]:
-    """The open set, our way and the two others."""
-    single, multi = table(folder, "single.tsv"), table(folder, "multi.tsv")
+    """Score the photographs, read by us and in the two simpler ways."""
+    single, multi = read_list(folder, "single.tsv"), read_list(folder, "multi.tsv")
     refused = 0
 
     def ours(path: Path) -> str:
@@ -121,17 +124,17 @@ def photographs(folder: Path, model: Model) -> dict[str, Any]:
     def by_network(way: Callable[[Path], npt.NDArray[np.float32]]) -> Answer:
         return lambda path: str(model.classify(way(path)).argmax())
 
-    result = {"single": scored(single, ours)}
+    result = {"single": score(single, ours)}
     return result | {
         "single_refused": refused,
-        "multi": scored(multi, ours),
-        "single_naive": scored(single, by_network(naive_way)),
-        "single_box": scored(single, by_network(box_way)),
+        "multi": score(multi, ours),
+        "single_naive": score(single, by_network(naive_way)),
+        "single_box": score(single, by_network(box_way)),
     }
 
 
 def nondigits(model: Model) -> dict[str, Any]:
-    """Of each kind, how many pictures are answered by no digit at all."""
+    """Count, of each kind of non-digit, the pictures in which no digit is read."""
     caught: dict[str, int] = {}
     for kind, draw in MEASURING.items():
         generator = np.random.default_rng(SEED)
@@ -142,7 +145,7 @@ def nondigits(model: Model) -> dict[str, Any]:
 
 
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """A file's bytes."""
+    """Return an image as the bytes of a PNG file."""
     stream = BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
@@ -165,7 +168,7 @@ def _on_canvas(image: Image.Image, left: int, top: int) -> Image.Image:
 
 
 def round_trip(model: Model, most: int) -> dict[str, Any]:
-    """MNIST's test images as PNG files; the forms and both polarities by turns."""
+    """Read MNIST's test images as PNG files, in each form and both polarities in turn."""
     test = load("mnist").test
     images, labels = test.images[:most], test.labels[:most]
     plain = model.classify(images).argmax(axis=1) == labels
@@ -186,12 +189,12 @@ def round_trip(model: Model, most: int) -> dict[str, Any]:
         "accuracy": sum(right) / len(right),
         "points_lost": 100 * (float(plain.mean()) - sum(right) / len(right)),
         "refused": refused / len(right),
-        "by_form": by(forms, right),
+        "by_form": count_by(forms, right),
     }
 
 
 def large_jpeg() -> bytes:
-    """4000x3000: a row of drawn digits on unevenly lit, grainy paper."""
+    """Return a 4000x3000 JPEG: a row of drawn digits on unevenly lit, grainy paper."""
     x, y = np.meshgrid(np.linspace(0, 1, 4000), np.linspace(0, 1, 3000))
     grain = np.random.default_rng(SEED).normal(0, 4, x.shape)
     page = Image.fromarray(np.clip(230 - 70 * x * y + grain, 0, 255).astype(np.uint8))
@@ -204,7 +207,7 @@ def large_jpeg() -> bytes:
 
 
 def read_large(model_path: Path) -> None:
-    """In a process of its own: time and memory of reading a 12-megapixel JPEG."""
+    """Read the JPEG on standard input several times and print time and memory."""
     content = sys.stdin.buffer.read()
     model = Model(model_path)
     read(png(np.zeros((28, 28), np.uint8)), model)  # start-up
@@ -225,7 +228,7 @@ def read_large(model_path: Path) -> None:
 
 
 def large(model_path: Path) -> dict[str, Any]:
-    """The figures of `read_large`."""
+    """Run `read_large` in a new process and return what it prints."""
     command = [sys.executable, __file__, "--model", str(model_path), "--large"]
     done = subprocess.run(command, input=large_jpeg(), check=True, capture_output=True)
     result: dict[str, Any] = json.loads(done.stdout)
@@ -235,8 +238,8 @@ def large(model_path: Path) -> dict[str, Any]:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=PRETRAINED, help="the network that reads")
-    parser.add_argument("--mnist", type=int, default=10_000, help="how many of MNIST's test images")
+    parser.add_argument("--model", type=Path, default=BUNDLED, help="the model file that reads")
+    parser.add_argument("--mnist", type=int, default=10_000, help="number of MNIST test images")
     parser.add_argument("--large", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.large:
@@ -250,7 +253,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         "mnist": round_trip(model, options.mnist),
         "jpeg_12_megapixels": large(options.model),
     }
-    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+    print_result(result)
 
 
 if __name__ == "__main__":

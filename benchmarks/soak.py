@@ -1,12 +1,12 @@
-"""A quarter of an hour at 70 % of the server's capacity, and its end under load.
+"""Load the server for a quarter of an hour at 70 % of its capacity, and stop it under load.
 
     python benchmarks/soak.py > benchmarks/results/soak.json
 
-First the capacity, by a closed loop at 32 connections; then an open loop at 70 % of it, latencies
-from when a request was due, while the server's memory (all its processes) is read each second from
-/proc; its growth is counted from a minute after the start. Then SIGTERM while a closed loop runs:
-what the server's own log says it has accepted is compared with what was answered. The last line of
-standard output is one JSON object.
+First the capacity, by a closed loop at 32 connections. Then an open loop at 70 % of it, with
+latencies from the time at which a request was due; meanwhile the server's memory (all of its
+processes) is read every second, and its growth is counted from a minute after the start. Then
+SIGTERM during a closed loop: the number of requests that the server's log says it accepted is
+compared with the number of answers. The last line of standard output is one JSON object.
 """
 
 import argparse
@@ -18,68 +18,59 @@ import sys
 import tempfile
 import threading
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from serve import OURS, PATHS, commands, load, served, write_body, write_model
-
-from cnn_mnist.machine import machine, versions
+from processes import memory_bytes
+from record import print_result
+from servers import OURS, PATHS, commands, free_port, load, served, write_body, write_model
 
 SHARE = 0.7
 SETTLED_S = 60.0
 
 
-def memory_bytes(pid: int) -> int:
-    """Resident memory of a process and its children."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    resident = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-    return 1024 * resident + sum(memory_bytes(int(child)) for child in children)
-
-
-class Memory(threading.Thread):
-    """Reads a process's memory each second until told."""
+class MemoryReader(threading.Thread):
+    """A thread that reads the memory of a process and its children every second."""
 
     def __init__(self, pid: int) -> None:
         super().__init__()
         self._pid = pid
-        self._stop_ = threading.Event()
-        self.read: list[int] = []
+        self._stopped = threading.Event()
+        self._readings: list[int] = []
 
     def run(self) -> None:
-        """The thread's work."""
-        while not self._stop_.wait(1):
-            self.read.append(memory_bytes(self._pid))
+        """Read until stopped."""
+        while not self._stopped.wait(1):
+            self._readings.append(memory_bytes(self._pid))
 
     def stop(self) -> list[int]:
-        """The readings."""
-        self._stop_.set()
+        """Stop, and return the readings in bytes."""
+        self._stopped.set()
         self.join()
-        return self.read
+        return self._readings
 
 
 def soak(port: int, pid: int, body: Path, rate: float, seconds: float) -> dict[str, Any]:
-    """The long load, and the memory."""
-    memory = Memory(pid)
-    memory.start()
+    """Load a server for a long time; return the summary and the growth of the memory."""
+    reader = MemoryReader(pid)
+    reader.start()
     result = load(port, PATHS[OURS], body, connections=64, rate=rate, seconds=seconds)
-    read = memory.stop()
-    settled = read[int(min(SETTLED_S, len(read) / 10)) :]
+    readings = reader.stop()
+    settled = readings[int(min(SETTLED_S, len(readings) / 10)) :]
     tenth = max(1, len(settled) // 10)
     first, last = (statistics.median(part) for part in (settled[:tenth], settled[-tenth:]))
     return result | {"memory_first_bytes": first, "memory_growth_bytes": last - first}
 
 
-def ended_under_load(command: list[str], body: Path, path: str) -> dict[str, Any]:
-    """SIGTERM in the middle of a load: seconds to the end, and answers that never came."""
+def stop_under_load(command: list[str], body: Path, path: str) -> dict[str, Any]:
+    """Send SIGTERM during a load; return the seconds until the end and the lost requests."""
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(command, stderr=log)
         port = int(command[-1])
         time.sleep(10)
-        counts: list[dict[str, Any]] = []
+        summaries: list[dict[str, Any]] = []
         loads = threading.Thread(
-            target=lambda: counts.append(load(port, path, body, connections=32, seconds=6))
+            target=lambda: summaries.append(load(port, path, body, connections=32, seconds=6))
         )
         loads.start()
         time.sleep(3)
@@ -91,12 +82,13 @@ def ended_under_load(command: list[str], body: Path, path: str) -> dict[str, Any
         log.seek(0)
         lines = [json.loads(line) for line in log if line.startswith("{")]
     accepted = sum(line.get("path") == path for line in lines)
+    answered = summaries[0]["answers"]
     return {
         "exit_code": code,
         "seconds": took_s,
         "accepted": accepted,
-        "answered": counts[0]["answers"],
-        "lost": accepted - counts[0]["answers"],
+        "answered": answered,
+        "lost": accepted - answered,
     }
 
 
@@ -116,21 +108,14 @@ def main() -> None:
             rate = round(SHARE * capacity)
             print(f"capacity {capacity:.0f}/s, rate {rate}/s", file=sys.stderr)
             result = soak(port, pid, body, rate, arguments.seconds)
-        with served(command) as (port, _):
-            pass  # its port is free now
-        end = ended_under_load(command(port), body, PATHS[OURS])
-    print(
-        json.dumps(
-            {
-                "capacity_per_s": capacity,
-                "rate_per_s": rate,
-                **result,
-                "end_under_load": end,
-                "versions": versions() | {name: version(name) for name in ("fastapi", "uvicorn")},
-                "machine": machine(),
-            }
-        )
-    )
+        end = stop_under_load(command(free_port()), body, PATHS[OURS])
+    result = {
+        "capacity_per_s": capacity,
+        "rate_per_s": rate,
+        **result,
+        "end_under_load": end,
+    }
+    print_result(result, "fastapi", "uvicorn")
 
 
 if __name__ == "__main__":

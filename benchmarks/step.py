@@ -1,18 +1,19 @@
-"""One training step of the lesson's network, against the machine's limit and a plain loop.
+"""Compare a training step of the tutorial's network with a plain loop and the machine's limit.
 
     CNN_MNIST_DATA=... python benchmarks/step.py > benchmarks/results/step.json
 
-Batch 100, float32, the recipe `standard`. In turn, A B C A B C ..., in a process each: our step;
-the step as it is commonly written in PyTorch (images one by one out of a Dataset by a DataLoader,
-NCHW, each ReLU before its pooling, Adam); the same step without the loading; and a product of two
-matrices by MKL (the roof; oneDNN's convolutions can go beyond it on AMD's processors). First both
-do the same 200 steps on the same batches, without dropout, by SGD as in the recipe `tutorial`, and
-the largest difference of their losses is given: they are the same mathematics. (Adam divides by the
-root of squares near 0, and makes large differences of the smallest ones: it is given too.) The last
-line of standard output is one JSON object.
+Batch 100, float32, the recipe `standard`. In turn, A B C A B C ..., each in a process of its own:
+our step; the step as it is commonly written in PyTorch (images one by one from a Dataset through a
+DataLoader, NCHW, each ReLU before its pooling, Adam); the same step without the loading; and a
+product of two matrices by MKL, taken as the limit of the machine (oneDNN's convolutions can exceed
+it on AMD processors).
+
+First, both loops do the same 200 steps on the same batches, without dropout, and the largest
+difference of their losses is reported: with SGD, as in the recipe `tutorial`, it shows that they
+compute the same; Adam divides by the root of squares near 0, which enlarges the smallest
+differences. The last line of standard output is one JSON object.
 """
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -21,17 +22,19 @@ from itertools import chain, repeat
 
 import torch
 import torch.nn.functional as F
-from timing import apart, summary
+from record import print_result
+from timing import in_own_processes, summary
 from torch import nn
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from cnn_mnist import load
 from cnn_mnist.data.dataset import Split
-from cnn_mnist.machine import machine, versions
-from cnn_mnist.model import layers
+from cnn_mnist.networks.trace import layer_table
 from cnn_mnist.recipe import Recipe, named
-from cnn_mnist.train import Trainer
+from cnn_mnist.training.malloc import tune_malloc
+from cnn_mnist.training.schedules import learning_rate_at
+from cnn_mnist.training.trainer import Trainer
 
 ROUNDS, CALLS, WARM_UP = 25, 8, 2
 SAME_STEPS = 200
@@ -40,7 +43,7 @@ RECIPE = named("standard")
 
 
 class PlainImages(TorchDataset[tuple[torch.Tensor, int]]):
-    """Image by image, as torchvision's MNIST with `ToTensor` gives them."""
+    """A split image by image, as torchvision's MNIST gives it with `ToTensor`."""
 
     def __init__(self, split: Split) -> None:
         self.split = split
@@ -54,7 +57,7 @@ class PlainImages(TorchDataset[tuple[torch.Tensor, int]]):
 
 
 class PlainLoop:
-    """The lesson's network and its step as most would write them."""
+    """The tutorial's network and its step as most people would write them."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.model = nn.Sequential(
@@ -67,7 +70,7 @@ class PlainLoop:
         self.optimizer = optimizer(self.model.parameters(), lr=recipe.learning_rate)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Forward, backward, update."""
+        """Do one step: forward, backward, update. Return the loss."""
         self.optimizer.zero_grad()
         loss = F.cross_entropy(self.model(images), labels)
         loss.backward()
@@ -76,7 +79,7 @@ class PlainLoop:
 
 
 def largest_difference(recipe: Recipe, split: Split) -> float:
-    """Of the losses of both loops, from the same weights, on the same batches."""
+    """Return the largest difference of the losses of both loops, from equal weights and batches."""
     trainer, plain = Trainer(recipe, split, 10, seed=0, device="cpu"), PlainLoop(recipe)
     ours = [parameter.detach().clone() for parameter in trainer.model.parameters()]
     with torch.no_grad():
@@ -86,78 +89,79 @@ def largest_difference(recipe: Recipe, split: Split) -> float:
     for number in range(SAME_STEPS):
         images, labels = trainer.batch()
         step = trainer.advance()
-        plain.optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(number)
+        plain.optimizer.param_groups[0]["lr"] = learning_rate_at(recipe, number)
         differences.append(abs(float(step.loss - plain.step(images, labels))))
     return max(differences)
 
 
 @cache
 def split() -> Split:
-    """The images, read once in each process."""
+    """Return the training images, read once in each process."""
     return load("auto").train
 
 
-def turn(thing: Callable[[], object]) -> list[float]:
-    """Seconds of a few calls in a row; the first one, after another's turn, is not counted."""
+def time_calls(function: Callable[[], object]) -> list[float]:
+    """Return the seconds of a few calls in a row, after one that is not timed."""
     times = []
     for _ in range(1 + CALLS):
         began = time.perf_counter()
-        thing()
+        function()
         times.append(time.perf_counter() - began)
     return times[1:]
 
 
 @cache
 def trainer() -> Trainer:
-    """Ours."""
+    """Return our trainer."""
+    tune_malloc()
     return Trainer(RECIPE, split(), 10, seed=0, device="cpu")
 
 
 def our_step() -> list[float]:
-    """One turn."""
-    return turn(trainer().advance)
+    """Time our steps."""
+    return time_calls(trainer().advance)
 
 
 @cache
 def plain() -> PlainLoop:
-    """Theirs."""
+    """Return the plain loop."""
     return PlainLoop(RECIPE)
 
 
 @cache
 def batches() -> Iterator[list[torch.Tensor]]:
-    """Theirs, epoch after epoch."""
+    """Yield the batches of the plain loop, epoch after epoch."""
     loader = DataLoader(PlainImages(split()), RECIPE.batch_size, shuffle=True)
     return chain.from_iterable(repeat(loader))
 
 
 def plain_loop() -> list[float]:
-    """One turn, each batch with its loading."""
-    return turn(lambda: plain().step(*next(batches())))
+    """Time plain steps with the loading of their batches."""
+    return time_calls(lambda: plain().step(*next(batches())))
 
 
 @cache
 def batch() -> list[torch.Tensor]:
-    """One for all steps."""
+    """Return one batch, used for all steps."""
     return next(batches())
 
 
 def plain_step() -> list[float]:
-    """One turn, without the loading."""
+    """Time plain steps without the loading."""
     batch()
-    return turn(lambda: plain().step(*batch()))
+    return time_calls(lambda: plain().step(*batch()))
 
 
 @cache
 def matrices() -> torch.Tensor:
-    """Two."""
+    """Return two matrices `(2, MATRIX, MATRIX)`."""
     return torch.randn(2, MATRIX, MATRIX)
 
 
 def product() -> list[float]:
-    """One turn."""
+    """Time products of two matrices."""
     left, right = matrices()
-    return turn(lambda: torch.mm(left, right))
+    return time_calls(lambda: torch.mm(left, right))
 
 
 WAYS = {
@@ -175,17 +179,17 @@ def main() -> None:
         for name in ("tutorial", "standard")
     }
     times: dict[str, list[float]] = {name: [] for name in WAYS}
-    with apart(WAYS) as ways:
+    with in_own_processes(WAYS) as ways:
         for number in range(WARM_UP + ROUNDS):
             for name, way in ways.items():
                 taken = way()
                 if number >= WARM_UP:
                     times[name] += taken
     medians = {name: statistics.median(values) for name, values in times.items()}
-    # two passes backward for one forward, but none to the images
-    table = layers(trainer().model)
+    # two passes backward for each forward, but none to the images
+    table = layer_table(trainer().model)
     flop = RECIPE.batch_size * (3 * sum(layer.flops for layer in table) - table[0].flops)
-    roof = 2 * MATRIX**3 / medians["matrix product"]
+    limit = 2 * MATRIX**3 / medians["matrix product"]
     result = {
         "batch_size": RECIPE.batch_size,
         "threads": torch.get_num_threads(),
@@ -193,15 +197,15 @@ def main() -> None:
         "calls_a_round": CALLS,
         "times": {name: summary(values) for name, values in times.items()},
         "step_gflop": flop / 1e9,
-        "roof_gflop_per_s": roof / 1e9,
-        "share_of_roof": flop / roof / medians["cnn_mnist"],
+        "roof_gflop_per_s": limit / 1e9,
+        "share_of_roof": flop / limit / medians["cnn_mnist"],
         "images_per_second": RECIPE.batch_size / medians["cnn_mnist"],
         "ratio_to_plain_loop": medians["plain loop"] / medians["cnn_mnist"],
         "ratio_to_plain_step": medians["plain step"] / medians["cnn_mnist"],
         "largest_loss_difference": differences,
         "same_steps": SAME_STEPS,
     }
-    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+    print_result(result)
 
 
 if __name__ == "__main__":

@@ -1,77 +1,68 @@
-"""What the measurements share: things timed in turn, processes run, memory looked up.
+"""Time functions in turn, each in a process of its own if need be.
 
-In turn is A B A B ..., so that what else a machine does hits all of them alike. Apart is in a
-process each, so that what one library keeps - memory, threads - is not there for the next.
+In turn means A B A B ..., so that other load on the machine slows all of them alike. In a process
+of its own, a function does not meet the threads and the memory that another library keeps.
 """
 
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
 def in_turn(
-    things: Mapping[str, Callable[[], object]],
+    functions: Mapping[str, Callable[[], object]],
     *,
     rounds: int,
     warm_up: int = 1,
     pause_s: float = 0.0,
 ) -> dict[str, list[float]]:
-    """Wall time in seconds of each call, `rounds` of each; those of the warm-up are not kept.
+    """Time functions in turn.
 
-    Before each call is a pause, in which threads that spin for more work give up their cores.
+    Args:
+        functions: by name.
+        rounds: timed calls of each function.
+        warm_up: calls of each function before those, which are not timed.
+        pause_s: pause before each call, in which threads that wait busily give up their cores.
+
+    Returns:
+        The wall time of each timed call in seconds, by name.
     """
-    times: dict[str, list[float]] = {name: [] for name in things}
+    times: dict[str, list[float]] = {name: [] for name in functions}
     for round_number in range(warm_up + rounds):
-        for name, thing in things.items():
+        for name, function in functions.items():
             time.sleep(pause_s)
             began = time.perf_counter()
-            thing()
+            function()
             if round_number >= warm_up:
                 times[name].append(time.perf_counter() - began)
     return times
 
 
 @contextmanager
-def apart(
-    things: Mapping[str, Callable[..., Result]],
+def in_own_processes(
+    functions: Mapping[str, Callable[..., Result]],
 ) -> Iterator[dict[str, Callable[..., Result]]]:
-    """The same functions, of a module's top level, each in a process of its own that stays."""
+    """Give functions that run in processes of their own, one for each, kept between calls.
+
+    Args:
+        functions: by name; each from the top level of a module.
+    """
     with ExitStack() as stack:
-        called: dict[str, Callable[..., Result]] = {}
-        for name, thing in things.items():
+        remote: dict[str, Callable[..., Result]] = {}
+        for name, function in functions.items():
             pool = stack.enter_context(ProcessPoolExecutor(1, get_context("spawn")))
-            called[name] = lambda *values, pool=pool, thing=thing: pool.submit(  # type: ignore[misc]
-                thing, *values
+            remote[name] = lambda *values, pool=pool, function=function: pool.submit(  # type: ignore[misc]
+                function, *values
             ).result()
-        yield called
+        yield remote
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
-    """Median, minimum and maximum."""
+    """Return the median, minimum and maximum of some times."""
     return {"median_s": statistics.median(seconds), "min_s": min(seconds), "max_s": max(seconds)}
-
-
-def run(command: Sequence[str]) -> None:
-    """One process; what it prints is dropped."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-
-
-def peak_mb(pid: int | str = "self") -> float:
-    """The most memory that a process has held, in MiB, on Linux; 0 where it has just ended.
-
-    `getrusage` would count the parent's too: its figure is handed down when a process is started.
-    """
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0.0
-    _, found, rest = status.partition("VmHWM:")
-    return int(rest.split()[0]) / 1024 if found else 0.0

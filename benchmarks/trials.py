@@ -1,13 +1,12 @@
-"""Several seeds at a time against one after the other: which way the cores are used best.
+"""Compare training several seeds at a time with training one after the other.
 
     CNN_MNIST_DATA=... python benchmarks/trials.py > benchmarks/results/trials.json
 
-`cnn-mnist trials` of two seeds, 300 steps of the lesson's network, as whole processes: with one
+`cnn-mnist trials` of two seeds, 300 steps of the tutorial's network, as whole processes: with one
 process on all cores, and with two that share them, in turn, A B A B ... The last line of standard
 output is one JSON object.
 """
 
-import json
 import statistics
 import subprocess
 import sys
@@ -15,15 +14,14 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from record import print_result
 from timing import in_turn, summary
-
-from cnn_mnist.machine import machine, versions
 
 ROUNDS, STEPS, SEEDS = 5, 300, 2
 
 
 def run(processes: int) -> None:
-    """Train all seeds anew."""
+    """Train all seeds in a new folder."""
     command = [sys.executable, "-m", "cnn_mnist", "trials", "--processes", str(processes)]
     with tempfile.TemporaryDirectory() as folder:
         command += ["--n", str(SEEDS), "--steps", str(STEPS), "--run-dir", str(Path(folder))]
@@ -40,7 +38,7 @@ def main() -> None:
     one, all_ = (statistics.median(values) for values in times.values())
     result = {name: summary(values) for name, values in times.items()}
     result |= {"rounds": ROUNDS, "steps": STEPS, "seeds": SEEDS, "times_as_fast": one / all_}
-    print(json.dumps(result | {"versions": versions(), "machine": machine()}))
+    print_result(result)
 
 
 if __name__ == "__main__":

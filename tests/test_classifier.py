@@ -9,12 +9,12 @@ from tiny import Watch, tiny_dataset, tiny_recipe, tiny_split
 from tiny import one_thread as one_thread  # a fixture of every test here
 
 from cnn_mnist import classifier as room
-from cnn_mnist.checkpoint import newest
 from cnn_mnist.classifier import Classifier
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.errors import ImageError, RecipeError, RunError
-from cnn_mnist.infer import Model
-from cnn_mnist.run import read_json
+from cnn_mnist.inference.model import Model
+from cnn_mnist.runs.checkpoint import newest
+from cnn_mnist.runs.json_files import read_json
 
 DATA = tiny_dataset()
 

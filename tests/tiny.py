@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from cnn_mnist.data.dataset import Dataset, Split
-from cnn_mnist.hooks import Hook, Step
 from cnn_mnist.recipe import Recipe
-from cnn_mnist.run import Run
-from cnn_mnist.train import Trainer, train
+from cnn_mnist.runs.run import Run
+from cnn_mnist.training.hooks import Hook, Step
+from cnn_mnist.training.loop import train
+from cnn_mnist.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module", autouse=True)

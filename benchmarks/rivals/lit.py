@@ -1,4 +1,4 @@
-"""LitServe with the same model file and the same runtime.
+"""Serve the same model file with LitServe and the same runtime.
 
 python lit.py MODEL.onnx PORT WORKERS BATCH
 """

@@ -1,6 +1,6 @@
-"""What one writes first: a FastAPI handler that calls PyTorch.
+"""Serve the tutorial's network the simplest way: a FastAPI handler that calls PyTorch.
 
-python plain.py WEIGHTS PORT: `cnn` of the tutorial, the same layers and weights as the ONNX file.
+python plain.py WEIGHTS PORT: the same layers and weights as the ONNX file.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """cnn-mnist: a deep convolutional network that reads handwritten digits.
 
-Trained, evaluated, used, understood. The names below are imported when first used, so that
-`import cnn_mnist` costs next to nothing, and predicting never imports torch.
+The names below are imported when first used, so that `import cnn_mnist` costs next to nothing, and
+predicting never imports torch.
 """
 
 from importlib import import_module
@@ -14,25 +14,26 @@ if TYPE_CHECKING:
     from cnn_mnist.data.dataset import Dataset, Split
     from cnn_mnist.data.load import load
     from cnn_mnist.errors import CnnMnistError
-    from cnn_mnist.hooks import Hook
-    from cnn_mnist.infer import Model
-    from cnn_mnist.reading import Reading, read
+    from cnn_mnist.inference.model import Model
+    from cnn_mnist.reading.reader import read
+    from cnn_mnist.reading.result import Reading
     from cnn_mnist.recipe import RECIPES, Recipe
-    from cnn_mnist.trials import run_trials
+    from cnn_mnist.training.hooks import Hook
+    from cnn_mnist.training.trials import run_trials
 
 _HOMES = {
     "Classifier": "cnn_mnist.classifier",
     "CnnMnistError": "cnn_mnist.errors",
     "Dataset": "cnn_mnist.data.dataset",
-    "Hook": "cnn_mnist.hooks",
-    "Model": "cnn_mnist.infer",
+    "Hook": "cnn_mnist.training.hooks",
+    "Model": "cnn_mnist.inference.model",
     "RECIPES": "cnn_mnist.recipe",
-    "Reading": "cnn_mnist.reading",
+    "Reading": "cnn_mnist.reading.result",
     "Recipe": "cnn_mnist.recipe",
     "Split": "cnn_mnist.data.dataset",
     "load": "cnn_mnist.data.load",
-    "read": "cnn_mnist.reading",
-    "run_trials": "cnn_mnist.trials",
+    "read": "cnn_mnist.reading.reader",
+    "run_trials": "cnn_mnist.training.trials",
 }
 
 __all__ = [

@@ -1,39 +1,43 @@
-"""`Classifier`: the tutorial's Estimator verbs over a run directory.
+"""Offer the tutorial's Estimator verbs over a run directory.
 
 mnist_classifier = Classifier("runs/mnist", recipe="tutorial")
 mnist_classifier.train("mnist")
-mnist_classifier.evaluate("mnist")     # {"accuracy": ..., "loss": ..., "global_step": 20000, ...}
+mnist_classifier.evaluate("mnist")   # {"accuracy": ..., "loss": ..., "global_step": 20000, ...}
 for prediction in mnist_classifier.predict(images):
-    prediction["classes"], prediction["probabilities"]
+prediction["classes"], prediction["probabilities"]
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.calibration import fit_temperature
-from cnn_mnist.data.dataset import Dataset, Split
+from cnn_mnist.data.dataset import IMAGE_SIZE, Dataset, Split
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import RunError, needs_extra
-from cnn_mnist.evaluate import all_logits, figures
-from cnn_mnist.infer import Model, inputs
-from cnn_mnist.recipe import Recipe, named
-from cnn_mnist.run import Run, changing, read_identity, read_json, require_whole, write_json
+from cnn_mnist.evaluation.calibration import fit_temperature
+from cnn_mnist.evaluation.metrics import all_logits, metrics
+from cnn_mnist.inference.model import Model, inputs
+from cnn_mnist.recipe import Recipe
+from cnn_mnist.runs.identity import read_identity, recipe_and_seed
+from cnn_mnist.runs.json_files import read_json, write_json
+from cnn_mnist.runs.run import Run
 
 with needs_extra("train", "training"):
     from torch import nn
 
-    from cnn_mnist.checkpoint import Checkpoint, newest
-    from cnn_mnist.export import export_onnx
-    from cnn_mnist.hooks import Hook
-    from cnn_mnist.model import at_temperature, build, classify
-    from cnn_mnist.tensorflow.export import FORMATS, export_tensorflow
-    from cnn_mnist.train import load_weights, train
+    from cnn_mnist.export.onnx import export_onnx
+    from cnn_mnist.export.temperature import fold_temperature
+    from cnn_mnist.export.tensorflow.formats import FORMATS, export_tensorflow
+    from cnn_mnist.networks.build import build, load_weights
+    from cnn_mnist.networks.classify import classify
+    from cnn_mnist.runs.checkpoint import Checkpoint, newest
+    from cnn_mnist.training.hooks import Hook
+    from cnn_mnist.training.loop import train
 
 
 class Classifier:
@@ -45,7 +49,7 @@ class Classifier:
         run_dir: the run directory; made by the first training.
         recipe: a recipe or its name. None takes the run's own, or `standard` in a new run.
         seed: decides everything random. None takes the run's own, or 0 in a new run.
-        device: `cpu`, `cuda`, or `auto` (cuda where there is one).
+        device: `cpu`, `cuda`, or `auto` (cuda where there is a GPU).
 
     Raises:
         RecipeError: no recipe has this name.
@@ -62,11 +66,7 @@ class Classifier:
     ) -> None:
         self.run = Run(Path(run_dir))
         self.device = device
-        before = read_identity(self.run)
-        if recipe is None:
-            recipe = before.recipe if before else "standard"
-        self.recipe = named(recipe) if isinstance(recipe, str) else recipe
-        self.seed = seed if seed is not None else before.seed if before else 0
+        self.recipe, self.seed = recipe_and_seed(read_identity(self.run), recipe, seed)
 
     def train(
         self,
@@ -89,7 +89,7 @@ class Classifier:
 
         Raises:
             ValueError: both `steps` and `max_steps` are given.
-            CnnMnistError: see `cnn_mnist.train.train` and `cnn_mnist.data.load.load`.
+            CnnMnistError: see `cnn_mnist.training.loop.train` and `cnn_mnist.data.load.load`.
         """
         if steps is not None and max_steps is not None:
             raise ValueError("steps and max_steps exclude each other: give one of them")
@@ -108,8 +108,8 @@ class Classifier:
             split: `test`, `validation` or `train`.
 
         Returns:
-            What `cnn_mnist.evaluate.figures` returns, and `global_step`, `dataset`, `split`,
-            `train_seconds`.
+            What `cnn_mnist.evaluation.metrics.metrics` returns, and `global_step`, `dataset`,
+            `split`, `train_seconds`.
 
         Raises:
             RunError: nothing was trained here, or on a data set with fewer classes.
@@ -121,9 +121,9 @@ class Classifier:
     def score(
         self, logits: npt.NDArray[np.float32], dataset: Dataset, *, split: str = "test"
     ) -> dict[str, Any]:
-        """The figures of logits that `logits` gave; see `evaluate`."""
+        """Return the metrics of logits that `logits` computed; see `evaluate`."""
         checkpoint = self._newest()
-        result = figures(logits, dataset.splits[split].labels)
+        result = metrics(logits, dataset.splits[split].labels)
         return {
             "accuracy": result.pop("accuracy"),
             "loss": result.pop("loss"),
@@ -135,7 +135,7 @@ class Classifier:
         }
 
     def logits(self, data: Dataset | str = "auto", *, split: str = "test") -> npt.NDArray[Any]:
-        """The logits that the newest checkpoint gives every image of a split.
+        """Compute the logits of every image of a split with the newest checkpoint.
 
         Args:
             data: a data set, or what `cnn_mnist.data.load.load` takes.
@@ -154,11 +154,10 @@ class Classifier:
                 f"{self.run.path} was trained on {checkpoint.classes} classes, "
                 f"{dataset.name} has {dataset.classes}"
             )
-        model = _model(checkpoint)
-        return all_logits(lambda images: classify(model, images), dataset.splits[split])
+        return all_logits(partial(classify, _model(checkpoint)), dataset.splits[split])
 
-    def network(self) -> nn.Sequential:
-        """The newest checkpoint's network, on the CPU.
+    def network(self) -> nn.Module:
+        """Return the newest checkpoint's network, on the CPU.
 
         Raises:
             RunError: nothing was trained here.
@@ -204,16 +203,16 @@ class Classifier:
 
         Args:
             images: `(N, 28, 28) uint8`, real ones.
-            format_: `onnx`, or one of `cnn_mnist.tensorflow.export.FORMATS`.
-            path: the file or folder; None takes the run's `model.onnx`, or what the format calls
-                it, in the run directory.
+            format_: `onnx`, or one of `cnn_mnist.export.tensorflow.formats.FORMATS`.
+            path: the file or folder; None takes the run's `model.onnx`, or the format's own name
+                in the run directory.
             calibration: images that were not trained on: the logits are divided by the temperature
-                that fits these best, which the file carries too.
-            weights: of an ONNX file, see `cnn_mnist.export.export_onnx`.
+                that fits them best, which the file carries too.
+            weights: of an ONNX file, see `cnn_mnist.export.onnx.export_onnx`.
             scales: of an ONNX file, see there.
 
         Returns:
-            What `cnn_mnist.export.export_onnx` returns.
+            What `cnn_mnist.export.onnx.export_onnx` returns.
 
         Raises:
             MissingExtraError: TensorFlow is needed, and not installed.
@@ -221,32 +220,21 @@ class Classifier:
             ExportError: the file does not give what the network gives, or cannot be written.
         """
         checkpoint = self._newest()
-        identity = read_identity(self.run)
-        require_whole(self.run, self.run.evaluation_file)
-        evaluation = read_json(self.run.evaluation_file)
-        metadata: dict[str, Any] = {
-            "recipe": checkpoint.recipe.to_dict(),
-            "dataset": identity.dataset if identity else "unknown",
-            "seed": checkpoint.seed,
-            "global_step": checkpoint.step,
-        }
-        if evaluation and evaluation.get("global_step") == checkpoint.step:
-            metadata["accuracy"] = evaluation["accuracy"]
+        metadata = self._metadata(checkpoint)
         model = _model(checkpoint)
         if calibration is not None:
-            logits = all_logits(lambda batch: classify(model, batch), calibration)
+            logits = all_logits(partial(classify, model), calibration)
             metadata["temperature"] = fit_temperature(logits, calibration.labels)
-            model = at_temperature(model, metadata["temperature"])
+            model = fold_temperature(model, metadata["temperature"])
         if format_ != "onnx":
             path = path or self.run.path / FORMATS[format_].file.format(step=checkpoint.step)
             return export_tensorflow(model, path, images, format_=format_, step=checkpoint.step)
-        file = path or self.run.model_file
-        own = file.resolve() == self.run.model_file.resolve()
-        with changing(self.run, self.run.model_file) if own else nullcontext():
-            return export_onnx(model, file, images, metadata, weights=weights, scales=scales)
+        return export_onnx(
+            model, path or self.run.model_file, images, metadata, weights=weights, scales=scales
+        )
 
     def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:
-        """Score the newest checkpoint on the test split, keep the figures, and export it.
+        """Score the newest checkpoint on the test split, keep the metrics, and export it.
 
         Args:
             data: a data set, or what `cnn_mnist.data.load.load` takes.
@@ -259,8 +247,7 @@ class Classifier:
         """
         dataset = _dataset(data)
         result = self.evaluate(dataset)
-        with changing(self.run, self.run.metrics_file, self.run.evaluation_file):
-            write_json(self.run.evaluation_file, result)
+        write_json(self.run.evaluation_file, result)
         self.export(dataset.test.images)
         return result
 
@@ -270,12 +257,25 @@ class Classifier:
             raise RunError(f"{self.run.path} holds no trained network: train one there first")
         return checkpoint
 
+    def _metadata(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Return what an ONNX file of a checkpoint carries."""
+        identity = read_identity(self.run)
+        metadata: dict[str, Any] = {
+            "recipe": checkpoint.recipe.to_dict(),
+            "dataset": identity.dataset if identity else "unknown",
+            "seed": checkpoint.seed,
+            "global_step": checkpoint.step,
+        }
+        evaluation = read_json(self.run.evaluation_file)
+        if evaluation and evaluation.get("global_step") == checkpoint.step:
+            metadata["accuracy"] = evaluation["accuracy"]
+        return metadata
+
     def _current_model(self) -> Model | None:
-        """`model.onnx`, if it is of the newest checkpoint's step."""
+        """Return `model.onnx`, if it is of the newest checkpoint's step."""
         step = self._newest().step
         if not self.run.model_file.exists():
             return None
-        require_whole(self.run, self.run.model_file)
         model = Model(self.run.model_file)
         return model if model.metadata.get("global_step") == str(step) else None
 
@@ -284,13 +284,13 @@ def _dataset(data: Dataset | str) -> Dataset:
     return load(data) if isinstance(data, str) else data
 
 
-def _model(checkpoint: Checkpoint) -> nn.Sequential:
+def _model(checkpoint: Checkpoint) -> nn.Module:
     model = build(checkpoint.recipe, checkpoint.classes)
-    load_weights(model, checkpoint)
+    load_weights(model, checkpoint.weights)
     return model
 
 
 def _as_uint8(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The same images, `(N, 28, 28)`; what `Model.predict` refuses is refused here."""
+    """Return the same images, `(N, 28, 28)`; refuse what `Model.predict` refuses."""
     batches = [np.round(batch[:, 0] * 255).astype(np.uint8) for batch in inputs(images)]
-    return np.concatenate(batches) if batches else np.empty((0, 28, 28), np.uint8)
+    return np.concatenate(batches) if batches else np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8)

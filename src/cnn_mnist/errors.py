@@ -1,24 +1,24 @@
-"""Every error that this package raises on purpose.
+"""Define every error that this package raises on purpose.
 
     CnnMnistError
-    ├── RecipeError (also a ValueError)   a recipe that cannot be
+    ├── RecipeError (also a ValueError)   an unknown name or an impossible value in a recipe
     ├── DataError                         data missing, damaged or of the wrong form
-    │   └── DownloadError                 no mirror gave the true bytes
-    ├── ImageError                        a picture that cannot be decoded
-    │   └── ImageSizeError                one with more bytes or pixels than are allowed
+    │   └── DownloadError                 no mirror delivered the right bytes
+    ├── ImageError                        an image that cannot be decoded
+    │   └── ImageSizeError                an image with too many bytes or pixels
     ├── ModelError                        a model file that cannot be used
     ├── CheckpointError                   a checkpoint that cannot be written or read
     ├── RunError                          a run directory that cannot be used as asked
-    ├── NonFiniteLossError                training went to NaN or infinity
+    ├── NonFiniteLossError                training reached NaN or infinity
     ├── HookError                         a hook failed; the last checkpoint is whole
     ├── WorkerError                       a process of a parallel training failed
-    │   └── WorkerLostError               the others cannot be reached any more
-    ├── ExportError                       an export that cannot be written, or is not its source
+    │   └── WorkerLostError               the other processes cannot be reached
+    ├── ExportError                       an export that cannot be written or differs from source
     ├── MissingExtraError                 an optional dependency is not installed
     ├── ServeError                        a server that cannot start
-    ├── BusyError                         a server that has no room for a request now
+    ├── BusyError                         a server without room for another request
     └── Interrupted                       SIGINT or SIGTERM; a checkpoint was written first
-    CnnMnistWarning (a UserWarning)       the work goes on, but not quite as asked
+    CnnMnistWarning (a UserWarning)       the work goes on, but not exactly as asked
 
 Each message is one line for the user: what is wrong, where, and the way out. The command line
 prints it and exits with `exit_code`; nothing else in the package calls `sys.exit`.
@@ -35,11 +35,11 @@ class CnnMnistError(Exception):
 
 
 class CnnMnistWarning(UserWarning):
-    """The work goes on, but not quite as asked: other data, an older checkpoint."""
+    """The work goes on, but not exactly as asked: other data, an older checkpoint."""
 
 
 class RecipeError(CnnMnistError, ValueError):
-    """A recipe has an unknown name, or a field with a value that cannot be."""
+    """A recipe has an unknown name or a field with an impossible value."""
 
 
 class DataError(CnnMnistError):
@@ -47,15 +47,15 @@ class DataError(CnnMnistError):
 
 
 class DownloadError(DataError):
-    """No mirror gave the true bytes of a file, or there is no place to keep them."""
+    """No mirror delivered the right bytes of a file, or there is nowhere to store them."""
 
 
 class ImageError(CnnMnistError):
-    """A file is no picture, or one too large to decode safely."""
+    """A file is not an image, or cannot be decoded safely."""
 
 
 class ImageSizeError(ImageError):
-    """A picture has more bytes or pixels than are allowed."""
+    """An image has more bytes or pixels than are allowed."""
 
 
 class ModelError(CnnMnistError):
@@ -63,7 +63,7 @@ class ModelError(CnnMnistError):
 
 
 class CheckpointError(CnnMnistError):
-    """A checkpoint could not be written, or is damaged."""
+    """A checkpoint cannot be written, or is damaged."""
 
 
 class RunError(CnnMnistError):
@@ -75,11 +75,11 @@ class NonFiniteLossError(CnnMnistError):
 
 
 class HookError(CnnMnistError):
-    """What watched a run failed, and ended it."""
+    """A hook failed and ended the run."""
 
 
 class WorkerError(CnnMnistError):
-    """One of the processes that train together failed; its own error, where it left one."""
+    """A process of a parallel training failed; carries that process's own error and exit code."""
 
     def __init__(self, message: str, exit_code: int = CnnMnistError.exit_code) -> None:
         super().__init__(message)
@@ -87,26 +87,26 @@ class WorkerError(CnnMnistError):
 
 
 class WorkerLostError(WorkerError):
-    """The other processes that train with this one cannot be reached any more."""
+    """The other processes of a parallel training cannot be reached any more."""
 
 
 class ExportError(CnnMnistError):
-    """An export cannot be written, or an exported model does not give what its source gives."""
+    """An export cannot be written, or the exported model differs from its source."""
 
 
 class MissingExtraError(CnnMnistError):
-    """A verb needs a library that the plain installation leaves out."""
+    """A command needs a library that the plain installation leaves out."""
 
 
 class ServeError(CnnMnistError):
-    """The server cannot start as asked: its port, its token file."""
+    """The server cannot start with the given port or token file."""
 
 
 class BusyError(CnnMnistError):
-    """The server has no room for a request now: its queue is full, or it is stopping."""
+    """The server cannot take a request now: its queue is full, or it is stopping."""
 
 
-class Interrupted(CnnMnistError):  # noqa: N818 - the user asked for it: it is no error
+class Interrupted(CnnMnistError):  # noqa: N818 - the user asked for it, so it is not an error
     """A signal stopped the run after a checkpoint was written."""
 
     def __init__(self, message: str, signal_number: int) -> None:
@@ -114,8 +114,35 @@ class Interrupted(CnnMnistError):  # noqa: N818 - the user asked for it: it is n
         self.exit_code = 128 + signal_number
 
     def __reduce__(self) -> tuple[type["Interrupted"], tuple[str, int]]:
-        """How it passes from one process to another."""
+        """Rebuild it with the signal number when it passes between processes."""
         return type(self), (str(self), self.exit_code - 128)
+
+
+@contextmanager
+def os_errors_as(kind: type[CnnMnistError], what: object) -> Iterator[None]:
+    """Turn an `OSError` inside the block into one line `WHAT: REASON` of the package's own kind.
+
+    Args:
+        kind: the error to raise instead.
+        what: what failed, such as `runs/a/recipe.json cannot be written`.
+
+    Raises:
+        CnnMnistError: of `kind`, where the operating system refused something inside the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what}: {reason_of(error)}") from error
+
+
+def reason_of(error: OSError) -> str:
+    """Return the operating system's words for an error, without its number and path."""
+    return str(error.strerror or error)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type's name where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 @contextmanager

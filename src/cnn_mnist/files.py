@@ -1,21 +1,35 @@
-"""Files that are whole or not there: durable, atomic writes.
+"""Write files so that they are whole or not there: durable, atomic writes.
 
 Guarantee: a reader sees the old content or the new, never a part, also after a crash or a power
-cut, as far as the operating system keeps its word on fsync. Not covered: a disk that loses its own
-cache.
+cut, as far as the operating system keeps its promise on fsync. Not covered: a disk that loses its
+own cache.
 """
 
 import errno
+import glob
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cnn_mnist.errors import ExportError, os_errors_as
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_LEFTOVER_AGE_S: Final = 3600.0
+"""Older temporary files are those of a process that was killed: none writes for so long."""
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 lower-case hex digits."""
+    """Return the SHA-256 of a file's bytes as 64 lower-case hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
@@ -24,17 +38,17 @@ def sha256(path: Path) -> str:
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """A file's bytes; one that is larger is not read, nor is a device or a pipe.
+    """Read a regular file of at most `max_bytes` bytes.
 
     Raises:
-        OSError: it cannot be read, is larger (`EFBIG`), or no file (`EINVAL`).
+        OSError: it cannot be read, is larger (`EFBIG`), or is not a regular file (`EINVAL`).
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     with path.open("rb") as stream:
         content = stream.read(min(os.fstat(stream.fileno()).st_size, max_bytes) + 1)
     if len(content) > max_bytes:
-        raise OSError(errno.EFBIG, f"more than {max_bytes:,} bytes are not believed", str(path))
+        raise OSError(errno.EFBIG, f"larger than the limit of {max_bytes:,} bytes", str(path))
     return content
 
 
@@ -57,20 +71,36 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make a hidden folder beside `path` for what is to become it; removed after the block.
+
+    Folders that killed processes left behind for the same path are removed, too.
+    """
+    prefix = f".{path.name}."
+    for leftover in path.parent.glob(f"{glob.escape(prefix)}*.tmp"):
+        with suppress(FileNotFoundError):  # another process removes it, too
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_AGE_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".tmp", dir=path.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def replace(path: Path, content: bytes) -> None:
     """Create or replace a file in one step; on failure the old one stays as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_synced(temporary, content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    path = path.resolve()
+    with temporary_folder(path) as folder:
+        new = folder / path.name
+        write_synced(new, content)
+        new.replace(path)
     sync_directory(path.parent)
 
 
 def replace_with(path: Path, make: Callable[[Path], None]) -> None:
-    """Create or replace a file or a folder that a library writes; on failure the old one stays.
+    """Create or replace a file or a folder that a function writes; on failure the old one stays.
 
     A file is replaced in one step. A folder cannot be: a crash at that very moment leaves the old
     one beside it, in a hidden folder.
@@ -84,13 +114,13 @@ def replace_with(path: Path, make: Callable[[Path], None]) -> None:
         OSError: it cannot be written.
     """
     path = path.resolve()
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as directory:
-        new, old = Path(directory, path.name), Path(directory, f"{path.name}.old")
+    with temporary_folder(path) as folder:
+        new, old = folder / path.name, folder / f"{path.name}.old"
         make(new)
         for made in (new, *new.rglob("*")):
             _sync(made)
         if new.is_dir() and path.is_dir():
-            _require_no_more(path, new)
+            _require_nothing_lost(path, new)
             path.rename(old)
         try:
             new.replace(path)
@@ -101,7 +131,19 @@ def replace_with(path: Path, make: Callable[[Path], None]) -> None:
     sync_directory(path.parent)
 
 
-def _require_no_more(path: Path, new: Path) -> None:
+def write_png(image: "Image.Image", path: Path) -> None:
+    """Create or replace a PNG file in one step.
+
+    Raises:
+        ExportError: it cannot be written; an earlier file stays.
+    """
+    content = BytesIO()
+    image.save(content, "PNG")
+    with os_errors_as(ExportError, f"{path} cannot be written"):
+        replace(path, content.getvalue())
+
+
+def _require_nothing_lost(path: Path, new: Path) -> None:
     """Raise `FileExistsError` where something in `path` would be lost to `new`."""
     others = {entry.name for entry in path.iterdir()} - {entry.name for entry in new.iterdir()}
     if others:

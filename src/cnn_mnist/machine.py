@@ -1,4 +1,4 @@
-"""What a figure was measured with: the machine and the versions of the libraries."""
+"""Describe what a figure was measured with: the machine and the versions of the libraries."""
 
 import os
 import platform
@@ -13,8 +13,8 @@ LIBRARIES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the installed libraries that can change a result."""
-    # here, for it brings an e-mail parser along, which who reads a picture need not wait for
+    """Return the versions of Python and of the installed libraries that can change a result."""
+    # imported here: it loads an e-mail parser, for which reading an image need not wait
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str | int]:
-    """Processor, usable cores and operating system."""
+    """Return the processor, its usable cores, the architecture and the operating system."""
     return {
         "processor": _processor(),
         "cores": cores(),
@@ -35,7 +35,7 @@ def machine() -> dict[str, str | int]:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,7 +1,7 @@
-"""The command line: `cnn-mnist VERB`.
+"""Run the command line: `cnn-mnist VERB`.
 
-Each verb has its own file, takes its flags apart, calls the rooms below and prints. Whatever is
-slow to import is imported inside the verb that needs it.
+Each verb has its own file: it parses its flags, calls the package and prints. Slow imports are
+inside the verb that needs them.
 """
 
 import sys
@@ -20,35 +20,35 @@ from cnn_mnist.cli.report import report
 from cnn_mnist.cli.serve import serve
 from cnn_mnist.cli.train import train
 from cnn_mnist.cli.trials import trials
-from cnn_mnist.errors import CnnMnistError, CnnMnistWarning
+from cnn_mnist.errors import CnnMnistError, CnnMnistWarning, reason_of
 
 INTERRUPTED = 130
 
 
 class _Verbs(click.Group):
-    """Turns the package's errors and warnings into one line each, and errors into exit codes."""
+    """Prints errors and warnings of the package as one line each; exits with the error's code."""
 
     def invoke(self, ctx: click.Context) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("always", CnnMnistWarning)
-            warnings.showwarning = lambda message, *_: _say("warning", str(message))
+            warnings.showwarning = lambda message, *_: _print("warning", str(message))
             try:
                 return super().invoke(ctx)
             except CnnMnistError as error:
-                _say("error", str(error))
+                _print("error", str(error))
                 ctx.exit(error.exit_code)
-            except OSError as error:  # a place of the user's that no room was able to use
-                _say("error", f"{error.filename or 'input or output'}: {error.strerror or error}")
+            except OSError as error:  # a path of the user's that cannot be used
+                _print("error", f"{error.filename or 'input or output'}: {reason_of(error)}")
                 ctx.exit(CnnMnistError.exit_code)
             except KeyboardInterrupt:
-                _say("error", "interrupted")
+                _print("error", "interrupted")
                 ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order in which they are used, not of the alphabet
+        return list(self.commands)  # in the order of use, not of the alphabet
 
 
-def _say(kind: str, message: str) -> None:
+def _print(kind: str, message: str) -> None:
     click.secho(f"{kind}: ", fg="red" if kind == "error" else "yellow", err=True, nl=False)
     click.echo(" ".join(message.split()), err=True)
 

@@ -1,10 +1,11 @@
-"""`cnn-mnist data`."""
+"""The command `cnn-mnist data`."""
 
 from pathlib import Path
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, emit, json_option, table
+from cnn_mnist.cli.options import FILE, data_dir_option, json_option
+from cnn_mnist.cli.output import emit, table
 from cnn_mnist.data.catalog import SOURCES
 from cnn_mnist.errors import DataError
 
@@ -20,7 +21,7 @@ def data() -> None:
 @data.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the data sets that can be had by name."""
+    """List the data sets that are known by name."""
     rows = [[source.name, source.licence, source.description] for source in SOURCES.values()]
     keys = ("name", "licence", "description")
     result = {"datasets": [dict(zip(keys, row, strict=True)) for row in rows]}
@@ -34,7 +35,7 @@ def list_(as_json: bool) -> None:
 )
 @json_option
 def fetch(name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Download a data set; files already there and true stay."""
+    """Download a data set; intact files that are already there stay."""
     from cnn_mnist.data.fetch import cache_directory
     from cnn_mnist.data.fetch import fetch as fetch_source
 
@@ -47,7 +48,7 @@ def fetch(name: str, data_dir: Path | None, as_json: bool) -> None:
 @data_dir_option
 @json_option
 def verify(name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Check every byte of a data set where it is found on this machine."""
+    """Check every byte of a data set that is on this machine."""
     from cnn_mnist.data.load import find, read_file
 
     folder = find(SOURCES[name], data_dir)

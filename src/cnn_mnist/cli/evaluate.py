@@ -1,4 +1,4 @@
-"""`cnn-mnist evaluate`."""
+"""The command `cnn-mnist evaluate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,10 +10,10 @@ from cnn_mnist.cli.options import (
     PNG_FILE,
     data_dir_option,
     data_option,
-    emit,
     json_option,
-    table,
+    load_data,
 )
+from cnn_mnist.cli.output import emit, table
 from cnn_mnist.errors import ModelError, needs_extra
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ def evaluate(
     mistakes_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Score a run, a model file, or the model in the box.
+    """Score a run, a model file, or the bundled model.
 
-    Of a run, the newest checkpoint is scored; on every image of the split.
+    Scores every image of the split; of a run, with its newest checkpoint.
     """
-    from cnn_mnist.infer import PRETRAINED
+    from cnn_mnist.inference.model import BUNDLED
 
     score = _score_run if target and target.is_dir() else _score_file
-    dataset, logits, result = score(target or PRETRAINED, data, data_dir, split)
+    dataset, logits, result = score(target or BUNDLED, data, data_dir, split)
     emit(result, as_json=as_json, text=_report(result))
     if mistakes_file:
-        from cnn_mnist.mistakes import draw_mistakes, worst_mistakes
+        from cnn_mnist.evaluation.mistakes import draw_mistakes, worst_mistakes
 
         images = dataset.splits[split]
         mistakes = worst_mistakes(logits, images.labels)
@@ -70,38 +70,36 @@ def evaluate(
 
 
 _Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
-"""The data set, the logits of the split's images, and the figures."""
+"""The data set, the logits of the split's images, and the metrics."""
 
 
 def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
-    from cnn_mnist.data.load import load
-    from cnn_mnist.run import Run, data_of, read_identity, warn_of_damage
+    from cnn_mnist.runs.identity import read_identity
+    from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "evaluating a run (its model.onnx needs no torch)"):
         from cnn_mnist.classifier import Classifier
 
-    warn_of_damage(Run(run_dir))
-    identity = read_identity(Run(run_dir))
-    dataset = load(data or (data_of(identity) if identity else "auto"), data_dir)
+    dataset = load_data(data, data_dir, read_identity(Run(run_dir)))
     classifier = Classifier(run_dir)
     logits = classifier.logits(dataset, split=split)
     return dataset, logits, classifier.score(logits, dataset, split=split)
 
 
 def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
-    from cnn_mnist.data.load import load
-    from cnn_mnist.evaluate import all_logits, figures
-    from cnn_mnist.infer import Model
+    from cnn_mnist.evaluation.metrics import all_logits, metrics
+    from cnn_mnist.inference.model import Model
 
     model = Model(path)
-    dataset = load(data or "auto", data_dir)
+    dataset = load_data(data, data_dir, None)
     if dataset.classes > model.classes:
         raise ModelError(
-            f"{path} knows {model.classes} classes, {dataset.name} has {dataset.classes}"
+            f"{path} has {model.classes} classes, {dataset.name} has {dataset.classes}: "
+            "choose another model or another --data"
         )
     logits = all_logits(model.classify, dataset.splits[split])
     step = model.metadata.get("global_step", "")
-    result = figures(logits, dataset.splits[split].labels) | {
+    result = metrics(logits, dataset.splits[split].labels) | {
         "global_step": int(step) if step.isdigit() else None,
         "dataset": dataset.name,
         "split": split,

@@ -1,11 +1,12 @@
-"""`cnn-mnist export`."""
+"""The command `cnn-mnist export`."""
 
 from pathlib import Path
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option
-from cnn_mnist.errors import RunError, needs_extra
+from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option, load_data
+from cnn_mnist.cli.output import emit
+from cnn_mnist.errors import needs_extra
 
 
 @click.command()
@@ -16,25 +17,25 @@ from cnn_mnist.errors import RunError, needs_extra
     type=click.Choice(["onnx", "keras", "savedmodel", "tflite", "checkpoint"]),
     default="onnx",
     show_default=True,
-    help="What to write; all but onnx need TensorFlow. checkpoint: what `import` reads.",
+    help="What to write; all but onnx need TensorFlow. checkpoint is what `import` reads.",
 )
-@click.option("--output", type=FILE, metavar="P", help="Where to.  [default: in R]")
+@click.option("--output", type=FILE, metavar="P", help="Where to write it.  [default: in R]")
 @click.option(
     "--triton",
     is_flag=True,
-    help="Lay P out as a Triton model repository: the file and its config.pbtxt. Of onnx only.",
+    help="Make P a Triton model repository: the file and its config.pbtxt. For onnx only.",
 )
 @click.option(
     "--calibrated",
     is_flag=True,
-    help="Fit the probabilities to the validation images: a temperature, inside the graph.",
+    help="Calibrate the probabilities on the validation images: a temperature, in the graph.",
 )
 @click.option(
     "--weights",
     type=click.Choice(["float32", "int8"]),
     default="float32",
     show_default=True,
-    help="int8 keeps the kernels in 8 bits: a quarter of the size. Of onnx only.",
+    help="int8 stores the kernels in 8 bits: a quarter of the size. For onnx only.",
 )
 @click.option(
     "--arithmetic",
@@ -42,7 +43,7 @@ from cnn_mnist.errors import RunError, needs_extra
     default="float32",
     show_default=True,
     help="int8 multiplies in 8 bits: twice as fast, a quarter of the size. The scales are taken "
-    "from training images. Of onnx only.",
+    "from training images. For onnx only.",
 )
 @data_option
 @data_dir_option
@@ -61,27 +62,24 @@ def export(
 ) -> None:
     """Write a run's network as R/model.onnx, or for TensorFlow.
 
-    It is that of the newest checkpoint, and the file is opened again and compared with it on every
-    test image before it gets its name.
+    The newest checkpoint is exported. The file is opened again and compared with it on every test
+    image before it gets its name.
     """
     if format_ != "onnx" and weights != "float32":
-        raise click.UsageError(f"--weights {weights} is of --format onnx only")
+        raise click.UsageError(f"--weights {weights} works with --format onnx only")
     if format_ != "onnx" and arithmetic != "float32":
-        raise click.UsageError(f"--arithmetic {arithmetic} is of --format onnx only")
+        raise click.UsageError(f"--arithmetic {arithmetic} works with --format onnx only")
     if format_ != "onnx" and triton:
-        raise click.UsageError("--triton is of --format onnx only")
-    from cnn_mnist.data.load import load
-    from cnn_mnist.run import Run, data_of, read_identity
-    from cnn_mnist.triton import model_file, write_config
+        raise click.UsageError("--triton works with --format onnx only")
+    from cnn_mnist.export.triton import model_file, write_config
+    from cnn_mnist.runs.identity import require_identity
+    from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "exporting"):
         from cnn_mnist.classifier import Classifier
 
-    identity = read_identity(Run(run_dir))
-    if identity is None:
-        raise RunError(f"{run_dir} is no run directory: it has no recipe.json")
     repository = output or run_dir / "triton"
-    dataset = load(data or data_of(identity), data_dir)
+    dataset = load_data(data, data_dir, require_identity(Run(run_dir)))
     result = Classifier(run_dir).export(
         dataset.test.images,
         format_=format_,

@@ -1,10 +1,11 @@
-"""`cnn-mnist import`."""
+"""The command `cnn-mnist import`."""
 
 from pathlib import Path
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, emit, json_option
+from cnn_mnist.cli.options import FILE, data_dir_option, json_option
+from cnn_mnist.cli.output import emit
 from cnn_mnist.errors import needs_extra
 
 
@@ -14,20 +15,20 @@ from cnn_mnist.errors import needs_extra
 @data_dir_option
 @json_option
 def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Make a run of a TensorFlow checkpoint of the tutorial's program.
+    """Turn a TensorFlow checkpoint of the tutorial's program into a run.
 
     DIR is the tutorial's model_dir, PREFIX a checkpoint in it, such as DIR/model.ckpt-20000. The
     run can be evaluated, used, exported, and trained on with `cnn-mnist train --run-dir R --steps
-    N`. Where MNIST can be had, it is scored on the test images at once.
+    N`. Where MNIST is available, it is scored on the test images at once.
     """
     from cnn_mnist.data.load import load
-    from cnn_mnist.evaluate import all_logits
-    from cnn_mnist.infer import Model
-    from cnn_mnist.run import Run
+    from cnn_mnist.evaluation.metrics import all_logits
+    from cnn_mnist.inference.model import Model
+    from cnn_mnist.runs.run import Run
 
     with needs_extra("tensorflow", "importing"):
         from cnn_mnist.classifier import Classifier
-        from cnn_mnist.tensorflow.estimator import estimator_loss, read_checkpoint, start_run
+        from cnn_mnist.export.tensorflow.estimator import estimator_loss, read_checkpoint, start_run
 
     checkpoint = read_checkpoint(source)
     dataset = load("auto", data_dir)
@@ -36,14 +37,14 @@ def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -
     result = {"global_step": checkpoint.step, "run_dir": str(run_dir)}
     text = f"step {checkpoint.step:,} of {source} is now the run {run_dir}"
     if dataset.name == "mnist":
-        figures = classifier.finish(dataset)
-        result |= {key: figures[key] for key in ("accuracy", "loss", "n")}
+        evaluation = classifier.finish(dataset)
+        result |= {key: evaluation[key] for key in ("accuracy", "loss", "n")}
         logits = all_logits(Model(classifier.run.model_file).classify, dataset.test)
         result["estimator_loss"] = estimator_loss(logits, dataset.test.labels)
         text += (
-            f"\ntest accuracy {figures['accuracy']:.2%}, loss {figures['loss']:.4f} "
+            f"\ntest accuracy {evaluation['accuracy']:.2%}, loss {evaluation['loss']:.4f} "
             f"({result['estimator_loss']:.4f} as the Estimator counts it)"
         )
-    else:  # other images are good enough to compare the model file on, not to judge the network
+    else:  # other images serve to compare the model file, not to score the network
         classifier.export(dataset.test.images)
     emit(result, as_json=as_json, text=f"{text}\nmodel: {classifier.run.model_file}")

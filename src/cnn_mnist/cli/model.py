@@ -1,38 +1,44 @@
-"""`cnn-mnist model`."""
+"""The command `cnn-mnist model`."""
 
 from pathlib import Path
 
 import click
 
-from cnn_mnist.cli.options import emit, json_option, layer_table
-from cnn_mnist.errors import RunError, needs_extra
-from cnn_mnist.recipe import NETWORKS
+from cnn_mnist.cli.options import json_option
+from cnn_mnist.cli.output import emit, layer_text
+from cnn_mnist.errors import needs_extra
 
 
 @click.command()
-@click.argument("target", default="cnn", metavar="[NETWORK|R|MODEL.onnx]")
+@click.argument("target", required=False, metavar="[NETWORK|R|MODEL.onnx]")
 @json_option
-def model(target: str, as_json: bool) -> None:
+def model(target: str | None, as_json: bool) -> None:
     """Show the layers of a network: shapes, parameters, FLOPs.
 
-    Of a named network (cnn, cnn-bn, deep, softmax, small), a run, or a model file. FLOPs are those
-    of the convolutions and dense layers for one image.
+    Of a network by name, a run, or a model file; without an argument of the reference network, with
+    the names of the others. FLOPs are those of the convolutions and dense layers for one image.
     """
     from cnn_mnist.recipe import named
-    from cnn_mnist.run import Run, read_identity
+    from cnn_mnist.runs.identity import require_identity
+    from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "the layer table"):
-        from cnn_mnist.export import onnx_layers
-        from cnn_mnist.model import build, describe, layers
+        from cnn_mnist.export.graph import onnx_layers
+        from cnn_mnist.networks import NETWORKS
+        from cnn_mnist.networks.build import build
+        from cnn_mnist.networks.table import describe
+        from cnn_mnist.networks.trace import layer_table
 
-    if target in NETWORKS:
-        table = layers(build(named("standard", network=target), classes=10))
+    names = NETWORKS.names()
+    if target is None or target in names:
+        recipe = named("standard") if target is None else named("standard", network=target)
+        layers = layer_table(build(recipe, classes=10))
     elif Path(target).is_dir():
-        identity = read_identity(Run(Path(target)))
-        if identity is None:
-            raise RunError(f"{target} is no run directory: it has no recipe.json")
-        table = layers(build(identity.recipe, identity.classes))
+        identity = require_identity(Run(Path(target)))
+        layers = layer_table(build(identity.recipe, identity.classes))
     else:
-        table = onnx_layers(Path(target))
-    described = describe(table)
-    emit(described, as_json=as_json, text=layer_table(described))
+        layers = onnx_layers(Path(target))
+    described = describe(layers)
+    emit(described, as_json=as_json, text=layer_text(described))
+    if target is None:
+        click.echo(f"networks: {', '.join(names)}", err=True)

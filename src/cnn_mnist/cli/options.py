@@ -1,14 +1,18 @@
-"""What several verbs share: their flags, and how a result is printed."""
+"""Define the flags that several commands share, and turn their values into objects."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cnn_mnist.recipe import NETWORKS, PRECISIONS, RECIPES, Recipe
+from cnn_mnist.errors import RecipeError, needs_extra
+from cnn_mnist.recipe import PRECISIONS, RECIPES, Recipe
+
+if TYPE_CHECKING:
+    from cnn_mnist.data.dataset import Dataset
+    from cnn_mnist.runs.identity import Identity
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -16,13 +20,30 @@ FILE = click.Path(path_type=Path)
 
 
 class _PngFile(click.Path):
-    """A file to draw into, whose name says what it will be."""
+    """A file to draw into, whose name must end in .png."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path: Any = super().convert(value, param, ctx)  # what `path_type` says
+        path: Any = super().convert(value, param, ctx)  # a Path, see `path_type`
         if path.suffix.lower() != ".png":
-            self.fail(f"{path} is to be a PNG file: name it OUT.png", param, ctx)
+            self.fail(f"{path} must be a PNG file: name it OUT.png", param, ctx)
         return path
+
+
+class _Network(click.ParamType[str]):
+    """A network's name, or `module:function` of the user's own."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        with needs_extra("train", "a network"):
+            import torch  # noqa: F401 - so that the extra named is the right one
+
+            from cnn_mnist.networks import NETWORKS
+        try:
+            NETWORKS.resolve(value)
+        except RecipeError as error:
+            self.fail(str(error), param, ctx)
+        return value
 
 
 PNG_FILE = _PngFile(path_type=Path)
@@ -34,7 +55,7 @@ data_option = click.option(
     "--data",
     metavar="auto|mnist|digits|DIR",
     help="Data set: MNIST, scikit-learn's digits, or a folder with four IDX files. "
-    "auto is MNIST where it can be had, else the digits.  [default: the run's own, or auto]",
+    "auto is MNIST where it is available, else the digits.  [default: the run's own, or auto]",
 )
 data_dir_option = click.option(
     "--data-dir",
@@ -49,7 +70,10 @@ recipe_option = click.option(
     help="How to train.  [default: the run's own, or standard]",
 )
 network_option = click.option(
-    "--network", type=click.Choice(NETWORKS), help="Which network.  [default: the recipe's]"
+    "--network",
+    type=_Network(),
+    metavar="NAME|MODULE:FUNCTION",
+    help="Which network; `cnn-mnist model` lists them.  [default: the recipe's]",
 )
 steps_option = click.option(
     "--steps",
@@ -60,15 +84,15 @@ steps_option = click.option(
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="What a step's products are computed in; bfloat16 is faster where the processor or the "
-    "GPU has it.  [default: the recipe's]",
+    help="dtype of forward and backward; bfloat16 is faster where the processor or the GPU "
+    "supports it.  [default: the recipe's]",
 )
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto is cuda where there is one.",
+    help="Where to compute; auto is cuda where there is a GPU.",
 )
 
 model_option = click.option(
@@ -76,12 +100,12 @@ model_option = click.option(
     "model_path",
     type=FILE,
     metavar="R|MODEL.onnx",
-    help="A run directory or a model file.  [default: the model in the box]",
+    help="A run directory or a model file.  [default: the bundled model]",
 )
 
 
 def training_options(command: Command) -> Command:
-    """The flags that say what is trained, on what, and where."""
+    """Add the flags that say what is trained, on what, and where."""
     for option in reversed(
         (
             recipe_option,
@@ -101,62 +125,40 @@ def training_options(command: Command) -> Command:
 def changed(
     recipe: Recipe, network: str | None, steps: int | None, precision: str | None
 ) -> Recipe:
-    """A recipe with what was asked for in the place of its own."""
-    asked: dict[str, Any] = {"network": network, "steps": steps, "precision": precision}
-    return replace(recipe, **{field: value for field, value in asked.items() if value is not None})
+    """Return a recipe with the fields that were given replaced."""
+    given: dict[str, Any] = {"network": network, "steps": steps, "precision": precision}
+    return replace(recipe, **{field: value for field, value in given.items() if value is not None})
 
 
 def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
-    """Where a run lives if nothing is said: the same command finds it again."""
+    """Return where a run lives by default: the same command finds it again."""
     usual = RECIPES[recipe.name]
     fields = (recipe.network, usual.network), (recipe.precision, usual.precision)
-    own = [mine for mine, its in fields if mine != its]
+    own = [mine.replace(":", "-") for mine, its in fields if mine != its]
     return Path("runs", "-".join([recipe.name, *own, dataset, last]))
 
 
-def model_file(path: Path | None) -> Path:
-    """The model file that `model_option` means."""
-    if path is None:
-        from cnn_mnist.infer import PRETRAINED
+def load_data(data: str | None, data_dir: Path | None, identity: "Identity | None") -> "Dataset":
+    """Load the data set that was asked for, else the run's own, else `auto`.
 
-        return PRETRAINED
+    Raises:
+        DataError: see `cnn_mnist.data.load.load`.
+        RunError: see `cnn_mnist.runs.identity.data_name`.
+    """
+    from cnn_mnist.data.load import load
+    from cnn_mnist.runs.identity import data_name
+
+    return load(data or data_name(identity), data_dir)
+
+
+def model_file(path: Path | None) -> Path:
+    """Return the model file that `--model` names."""
+    if path is None:
+        from cnn_mnist.inference.model import BUNDLED
+
+        return BUNDLED
     if not path.is_dir():
         return path
-    from cnn_mnist.run import Run, require_whole
+    from cnn_mnist.runs.run import Run
 
-    run = Run(path)
-    require_whole(run, run.model_file)
-    return run.model_file
-
-
-def emit(result: dict[str, Any], *, as_json: bool, text: str) -> None:
-    """Print a result: as one JSON line, or as text for people."""
-    click.echo(json.dumps(result) if as_json else text)
-
-
-def table(rows: list[list[str]], *, left: int = 1) -> str:
-    """Rows as aligned text, the first `left` columns to the left, the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
-
-
-def layer_table(described: dict[str, Any]) -> str:
-    """The layers of a network (see `cnn_mnist.model.describe`) as text."""
-    rows = [["layer", "kind", "output", "parameters", "FLOPs"]]
-    for layer in described["layers"]:
-        shape = " x ".join(map(str, layer["output"]))
-        rows.append(
-            [layer["name"], layer["kind"], shape, *_counts(layer["parameters"], layer["flops"])]
-        )
-    rows.append(["total", "", "", *_counts(described["parameters"], described["flops"])])
-    return table(rows, left=2)
-
-
-def _counts(*values: int) -> list[str]:
-    return [f"{value:,}" if value else "" for value in values]
+    return Run(path).model_file

@@ -1,4 +1,4 @@
-"""`cnn-mnist predict`."""
+"""The command `cnn-mnist predict`."""
 
 import csv
 import json
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnn_mnist.cli.options import FILE, PNG_FILE, json_option, model_file, model_option, table
+from cnn_mnist.cli.options import FILE, PNG_FILE, json_option, model_file, model_option
+from cnn_mnist.cli.output import table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
-    from cnn_mnist.infer import Model
-    from cnn_mnist.reading import Reading
+    from cnn_mnist.inference.model import Model
+    from cnn_mnist.reading.result import Reading
 
 _PAGE = 1000
 """Images of a table's page: its columns are as wide as they need."""
@@ -51,7 +52,7 @@ def predict(
     MNIST's own files). What is no digit is marked ? and left out of the text. A file that cannot be
     read is reported, the others are read all the same, and the exit code is 3.
     """
-    from cnn_mnist.infer import Model
+    from cnn_mnist.inference.model import Model
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
@@ -86,7 +87,7 @@ def _readings(
 
 def _expand(files: Sequence[Path]) -> Iterator[Path]:
     """The files; folders and patterns replaced by the pictures that they name."""
-    from cnn_mnist.image import SUFFIXES
+    from cnn_mnist.reading.decode import SUFFIXES
 
     for file in files:
         if file.is_dir():
@@ -115,7 +116,9 @@ def _is_array(file: Path) -> bool:
 
 def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str, "Reading"]]:
     """The name and the reading of each image in a file."""
-    from cnn_mnist.reading import Reading, read, read_array
+    from cnn_mnist.reading.arrays import read_array
+    from cnn_mnist.reading.reader import read
+    from cnn_mnist.reading.result import Reading
 
     if _is_array(file):
         for number, digit in enumerate(read_array(model, file)):
@@ -124,8 +127,8 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
     picture = sys.stdin.buffer.read() if str(file) == "-" else file
     reading = read(picture, model)
     if sheet:
-        from cnn_mnist.explain import draw_reading
-        from cnn_mnist.image import decode
+        from cnn_mnist.reading.decode import decode
+        from cnn_mnist.reading.explain import draw_reading
 
         draw_reading(reading, decode(picture), sheet)
     yield str(file), reading

@@ -1,4 +1,4 @@
-"""`cnn-mnist report`."""
+"""The command `cnn-mnist report`."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, data_option, emit, json_option
+from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option
+from cnn_mnist.cli.output import emit
 from cnn_mnist.errors import needs_extra
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ def report(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Write all there is to see of a run as one page.
+    """Write a report of a run as one page.
 
-    Layers, curves, confusion, calibration, the worst mistakes, filters, one digit through every
-    layer, and what was run. Several runs are compared side by side.
+    It shows layers, curves, confusion, calibration, the worst mistakes, filters, one digit through
+    every layer, and the recipe. Several runs are compared side by side.
     """
     from cnn_mnist.data.load import load
-    from cnn_mnist.run import Run, data_of, read_identity
+    from cnn_mnist.runs.identity import data_name, require_identity
+    from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "a report"):
         import torch  # noqa: F401 - so that the extra named is the right one
@@ -48,8 +50,7 @@ def report(
     datasets: dict[str, Dataset] = {}
     studies = []
     for run_dir in run_dirs:
-        identity = read_identity(Run(run_dir))
-        name = data or (data_of(identity) if identity else "auto")
+        name = data or data_name(require_identity(Run(run_dir)))
         if name not in datasets:
             datasets[name] = load(name, data_dir)
         studies.append(study(run_dir, datasets[name]))
@@ -65,7 +66,7 @@ def report_of(run_dir: Path, dataset: "Dataset") -> Path | None:
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
         return None
     from cnn_mnist.report import study, write_report
-    from cnn_mnist.run import Run
+    from cnn_mnist.runs.run import Run
 
     path = Run(run_dir).report_file
     write_report([study(run_dir, dataset)], path)

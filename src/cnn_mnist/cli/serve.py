@@ -1,4 +1,4 @@
-"""`cnn-mnist serve`."""
+"""The command `cnn-mnist serve`."""
 
 from pathlib import Path
 
@@ -25,13 +25,13 @@ from cnn_mnist.errors import needs_extra
     "--threads",
     type=click.IntRange(min=1, max=256),
     metavar="N",
-    help="Batches computed at a time in each process.  [default: one for each core]",
+    help="BatchOrder computed at a time in each process.  [default: one for each core]",
 )
 @click.option(
     "--token-file",
     type=FILE,
     metavar="F",
-    help="Answer only who sends `Authorization: Bearer` and the one line of this file.",
+    help="Require the token in this file: `Authorization: Bearer TOKEN`.",
 )
 def serve(
     host: str,
@@ -44,8 +44,8 @@ def serve(
     """Serve the network over HTTP, with a page to draw on.
 
     /predict reads pictures, /v2 speaks the Open Inference Protocol, /metrics is for Prometheus and
-    /openapi.json says it all. SIGTERM: readiness turns false, what was accepted is answered, and
-    the exit code is 0. The log goes to standard error, one JSON object a line.
+    /openapi.json describes all paths. At SIGTERM readiness turns false, accepted requests are
+    answered, and the exit code is 0. The log goes to standard error, one JSON object a line.
     """
     with needs_extra("serve", "serving"):
         from cnn_mnist.serve.server import listen, run
@@ -54,9 +54,9 @@ def serve(
 
     token = read_token(token_file) if token_file else None
     settings = Settings(model=model_file(model_path), threads=threads or 0, token=token)
-    Service(settings).close()  # says what is wrong with the model before anything listens
+    Service(settings).close()  # refuses an unusable model before anything listens
     with listen(host, port) as listening:
         host, port = listening.getsockname()[:2]
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        click.echo(f"serving {settings.model.name} on http://{place}: Ctrl-C ends it", err=True)
+        click.echo(f"serving {settings.model.name} on http://{place}: Ctrl-C to stop", err=True)
         run(settings, listening, workers)

@@ -1,21 +1,23 @@
-"""`cnn-mnist train`."""
+"""The command `cnn-mnist train`."""
 
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnn_mnist.cli.options import (
-    FILE,
-    changed,
-    default_run_dir,
-    emit,
-    layer_table,
-    training_options,
-)
+from cnn_mnist.cli.options import FILE, changed, default_run_dir, load_data, training_options
+from cnn_mnist.cli.output import emit, layer_text
 from cnn_mnist.cli.report import report_of
 from cnn_mnist.errors import CnnMnistWarning, needs_extra
+
+if TYPE_CHECKING:
+    from cnn_mnist.classifier import Classifier
+    from cnn_mnist.data.dataset import Dataset
+    from cnn_mnist.recipe import Recipe
+    from cnn_mnist.runs.run import Run
+    from cnn_mnist.training.hooks import Hook
 
 
 @click.command()
@@ -24,8 +26,8 @@ from cnn_mnist.errors import CnnMnistWarning, needs_extra
     "--run-dir",
     type=FILE,
     metavar="R",
-    help="Where the run lives; training there again goes on.  [default: runs/NAME, of recipe, "
-    "data and seed]",
+    help="The run directory; training there again goes on.  [default: runs/NAME, of recipe, data "
+    "and seed]",
 )
 @click.option(
     "--seed",
@@ -36,7 +38,7 @@ from cnn_mnist.errors import CnnMnistWarning, needs_extra
 @click.option(
     "--log-tensors",
     metavar="NAME,...",
-    help="Print these tensors as training goes: loss, logits, probabilities, classes, labels, or "
+    help="Print these tensors during training: loss, logits, probabilities, classes, labels, or "
     "a parameter such as conv1.weight.",
 )
 @click.option(
@@ -61,10 +63,40 @@ from cnn_mnist.errors import CnnMnistWarning, needs_extra
     default=0,
     show_default=True,
     metavar="N",
-    help="How often the workers are started again where one has failed.",
+    help="How often the workers are restarted where one has failed.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to R/tensorboard/.")
-def train(
+def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> None:
+    """Train a network, evaluate it, export it.
+
+    The network is scored on the whole test set and written to R/model.onnx; where matplotlib is
+    installed, R/report/index.html shows the run.
+
+    Stopped by Ctrl-C or killed, the same command goes on where it was. The result is that of an
+    undisturbed run, bit for bit.
+
+    For several machines, see docs/scale.md: `torchrun ... -m cnn_mnist train` takes the same flags.
+    """
+    with needs_extra("train", "training"):
+        from cnn_mnist.training.distributed import Group
+        from cnn_mnist.training.launch import is_worker, launch, report_errors
+        from cnn_mnist.training.malloc import tune_malloc
+
+    if (workers > 1 or max_restarts) and not is_worker():
+        launch(_arguments(), workers=workers, max_restarts=max_restarts)
+        return
+    is_main = Group.of_environment().is_main
+    if not is_main:
+        warnings.simplefilter("ignore", CnnMnistWarning)  # the main process says the same
+    tune_malloc()
+    with report_errors() if is_worker() else nullcontext():
+        result = _train(is_main, **options)
+        if is_main:
+            emit(result, as_json=as_json, text=_summary(result))
+
+
+def _train(
+    is_main: bool,
     recipe_name: str | None,
     network: str | None,
     data: str | None,
@@ -72,92 +104,82 @@ def train(
     steps: int | None,
     precision: str | None,
     device: str,
-    as_json: bool,
     run_dir: Path | None,
     seed: int | None,
     log_tensors: str | None,
     log_every: int,
-    workers: int,
-    max_restarts: int,
     tensorboard: bool,
-) -> None:
-    """Train a network, evaluate it, export it.
+) -> dict[str, Any]:
+    """Train in this process; the main one evaluates, exports and returns the result."""
+    from cnn_mnist.classifier import Classifier
+    from cnn_mnist.runs.identity import read_identity, recipe_and_seed
+    from cnn_mnist.runs.run import Run
 
-    The network is scored on the whole test set and written to R/model.onnx; where matplotlib is
-    installed, R/report/index.html shows the run.
+    identity = read_identity(Run(run_dir)) if run_dir else None
+    recipe, seed = recipe_and_seed(identity, recipe_name, seed)
+    recipe = changed(recipe, network, steps, precision)
+    dataset = load_data(data, data_dir, identity)
+    run = Run(run_dir or default_run_dir(recipe, dataset.name, f"seed{seed}"))
+    hooks = _hooks(run, log_tensors, log_every, tensorboard=tensorboard)
+    if is_main:
+        _announce(run, recipe, dataset, seed)
+    classifier = Classifier(run.path, recipe, seed=seed, device=device)
+    classifier.train(dataset, hooks=hooks)
+    return _finish(classifier, dataset) if is_main else {}
 
-    Stopped by Ctrl-C or killed, the same command goes on where it was. The result is the one that
-    a run left alone would have had, bit for bit.
 
-    For several machines, see docs/scale.md: `torchrun ... -m cnn_mnist train` takes the same flags.
-    """
-    from cnn_mnist.data.load import load
-    from cnn_mnist.recipe import named
-    from cnn_mnist.run import Run, data_of, read_identity
+def _hooks(
+    run: "Run", log_tensors: str | None, log_every: int, *, tensorboard: bool
+) -> "list[Hook]":
+    """Return the hooks that the flags ask for."""
+    from cnn_mnist.training.hooks import HOOKS, LogTensors
 
-    with needs_extra("train", "training"):
-        from cnn_mnist.classifier import Classifier
-        from cnn_mnist.hooks import Hook, LogTensors, TensorBoard, progress
-        from cnn_mnist.model import build, describe, layers
-        from cnn_mnist.parallel import Group
-        from cnn_mnist.workers import is_worker, launch, reporting
+    hooks = [HOOKS.get("progress")(run)]
+    if log_tensors:
+        hooks.append(LogTensors(log_tensors.split(","), every=log_every))
+    if tensorboard:
+        hooks.append(HOOKS.get("tensorboard")(run))
+    return hooks
 
-    if (workers > 1 or max_restarts) and not is_worker():
-        launch(_arguments(), workers=workers, max_restarts=max_restarts)
-        return
-    first = Group.of_environment().first
-    if not first:
-        warnings.simplefilter("ignore", CnnMnistWarning)  # the first process says the same
-    with reporting() if is_worker() else nullcontext():
-        before = read_identity(Run(run_dir)) if run_dir else None
-        own = before.recipe if before and recipe_name is None else None
-        recipe = own or named(recipe_name or "standard")
-        recipe = changed(recipe, network, steps, precision)
-        if seed is None:
-            seed = before.seed if before else 0
-        dataset = load(data or (data_of(before) if before else "auto"), data_dir)
-        run_dir = run_dir or default_run_dir(recipe, dataset.name, f"seed{seed}")
-        hooks: list[Hook] = [progress()]
-        if log_tensors:
-            hooks.append(LogTensors(log_tensors.split(","), every=log_every))
-        if tensorboard:
-            hooks.append(TensorBoard(run_dir / "tensorboard"))
 
-        if first:
-            click.echo(layer_table(describe(layers(build(recipe, dataset.classes)))), err=True)
-            click.echo(
-                f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
-                f"to step {recipe.steps:,} in {run_dir}",
-                err=True,
-            )
-        classifier = Classifier(run_dir, recipe, seed=seed, device=device)
-        classifier.train(dataset, hooks=hooks)
-        if not first:
-            return
-        figures = classifier.finish(dataset)
-        page = report_of(run_dir, dataset)
-        result = {
-            "accuracy": figures["accuracy"],
-            "loss": figures["loss"],
-            "global_step": figures["global_step"],
-            "dataset": dataset.name,
-            "train_seconds": figures["train_seconds"],
-            "run_dir": str(run_dir),
-            "model": str(classifier.run.model_file),
-            "report": str(page) if page else None,
-        }
-        emit(
-            result,
-            as_json=as_json,
-            text=f"test accuracy {figures['accuracy']:.2%} on {figures['n']:,} images of "
-            f"{dataset.name}, loss {figures['loss']:.4f}, after {figures['global_step']:,} steps "
-            f"in {figures['train_seconds']:.0f} s\nmodel: {classifier.run.model_file}"
-            + (f"\nreport: {page}" if page else ""),
-        )
+def _announce(run: "Run", recipe: "Recipe", dataset: "Dataset", seed: int) -> None:
+    """Show the network's layers and what is about to be trained."""
+    from cnn_mnist.networks.build import build
+    from cnn_mnist.networks.table import describe
+    from cnn_mnist.networks.trace import layer_table
+
+    click.echo(layer_text(describe(layer_table(build(recipe, dataset.classes)))), err=True)
+    click.echo(
+        f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
+        f"to step {recipe.steps:,} in {run.path}",
+        err=True,
+    )
+
+
+def _finish(classifier: "Classifier", dataset: "Dataset") -> dict[str, Any]:
+    """Evaluate, export and report a run that has reached its last step."""
+    evaluation = classifier.finish(dataset)
+    page = report_of(classifier.run.path, dataset)
+    keys = ("accuracy", "loss", "global_step", "dataset", "train_seconds", "n")
+    return {
+        **{key: evaluation[key] for key in keys},
+        "run_dir": str(classifier.run.path),
+        "model": str(classifier.run.model_file),
+        "report": str(page) if page else None,
+    }
+
+
+def _summary(result: dict[str, Any]) -> str:
+    text = (
+        f"test accuracy {result['accuracy']:.2%} on {result['n']:,} images of "
+        f"{result['dataset']}, loss {result['loss']:.4f}, after {result['global_step']:,} steps "
+        f"in {result['train_seconds']:.0f} s\nmodel: {result['model']}"
+    )
+    return text + (f"\nreport: {result['report']}" if result["report"] else "")
 
 
 def _arguments() -> list[str]:
-    """The command's own flags again, as a worker takes them."""
+    """Return the command's own flags, as a worker takes them."""
     context = click.get_current_context()
     arguments = ["train"]
     for parameter in context.command.params:

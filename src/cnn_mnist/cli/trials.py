@@ -1,11 +1,12 @@
-"""`cnn-mnist trials`."""
+"""The command `cnn-mnist trials`."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cnn_mnist.cli.options import FILE, changed, default_run_dir, emit, training_options
+from cnn_mnist.cli.options import FILE, changed, default_run_dir, load_data, training_options
+from cnn_mnist.cli.output import emit
 from cnn_mnist.errors import needs_extra
 
 
@@ -20,7 +21,7 @@ from cnn_mnist.errors import needs_extra
     default=0,
     show_default=True,
     metavar="S",
-    help="The runs have the seeds S, S+1, ...",
+    help="The first seed; the runs have the seeds S, S+1, ...",
 )
 @click.option(
     "--processes",
@@ -32,7 +33,7 @@ from cnn_mnist.errors import needs_extra
     "--run-dir",
     type=FILE,
     metavar="R",
-    help="Where the runs live, as R/seed-S; those there already go on or are taken as they are.  "
+    help="The folder of the runs, R/seed-S each; existing ones go on or are taken as they are.  "
     "[default: runs/NAME-trials]",
 )
 def trials(
@@ -49,19 +50,20 @@ def trials(
     processes: int | None,
     run_dir: Path | None,
 ) -> None:
-    """Train from several seeds: mean and deviation.
+    """Train the same recipe from several seeds.
 
-    They are those of the test accuracy, each run at its last step.
+    Prints mean and standard deviation of the test accuracy, each run at its last step.
     """
-    from cnn_mnist.data.load import load
     from cnn_mnist.recipe import named
 
     with needs_extra("train", "training"):
-        from cnn_mnist.trials import run_trials
+        from cnn_mnist.training.malloc import tune_malloc
+        from cnn_mnist.training.trials import run_trials
 
     recipe = changed(named(recipe_name or "standard"), network, steps, precision)
-    dataset = load(data or "auto", data_dir)
+    dataset = load_data(data, data_dir, None)
     run_dir = run_dir or default_run_dir(recipe, dataset.name, "trials")
+    tune_malloc()
     result = run_trials(
         run_dir,
         recipe,
@@ -70,7 +72,7 @@ def trials(
         first_seed=first_seed,
         device=device,
         processes=processes,
-        on_run=_say,
+        on_run=_print_run,
     )
     seconds = sum(result["train_seconds"]) / n
     emit(
@@ -82,9 +84,9 @@ def trials(
     )
 
 
-def _say(seed: int, figures: dict[str, Any]) -> None:
+def _print_run(seed: int, result: dict[str, Any]) -> None:
     click.echo(
-        f"seed {seed}: accuracy {figures['accuracy']:.2%}, loss {figures['loss']:.4f}, "
-        f"{figures['train_seconds']:.0f} s",
+        f"seed {seed}: accuracy {result['accuracy']:.2%}, loss {result['loss']:.4f}, "
+        f"{result['train_seconds']:.0f} s",
         err=True,
     )

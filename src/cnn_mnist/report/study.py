@@ -9,13 +9,16 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from cnn_mnist.calibration import reliability
 from cnn_mnist.classifier import Classifier
 from cnn_mnist.data.dataset import IMAGE_SIZE, Dataset
 from cnn_mnist.errors import RunError
-from cnn_mnist.mistakes import Mistake, worst_mistakes
-from cnn_mnist.model import describe, layers, trace
-from cnn_mnist.run import Run, read_identity, read_json, read_metrics
+from cnn_mnist.evaluation.calibration import reliability
+from cnn_mnist.evaluation.mistakes import Mistake, worst_mistakes
+from cnn_mnist.networks.table import describe
+from cnn_mnist.networks.trace import layer_table, trace
+from cnn_mnist.runs.identity import read_identity
+from cnn_mnist.runs.json_files import read_json
+from cnn_mnist.runs.run import Run, read_metrics
 
 MISTAKES: Final = 40
 
@@ -78,7 +81,7 @@ def study(run_dir: Path, dataset: Dataset) -> Study:
         path=run_dir,
         about=read_json(run.recipe_file) or {},
         metrics=read_metrics(run),
-        table=describe(layers(network)),
+        table=describe(layer_table(network)),
         figures=classifier.score(logits, dataset),
         bins=bins(logits, dataset.test.labels),
         mistakes=mistakes,
@@ -90,7 +93,7 @@ def study(run_dir: Path, dataset: Dataset) -> Study:
     )
 
 
-def kernels(network: nn.Sequential) -> npt.NDArray[np.float32]:
+def kernels(network: nn.Module) -> npt.NDArray[np.float32]:
     """The weights of the first layer that has any, `(filters, height, width)`.
 
     A convolution's are its filters; a dense layer's, that sees the image itself, are as large as
@@ -102,7 +105,7 @@ def kernels(network: nn.Sequential) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(weights).reshape(len(weights), side, side)
 
 
-def activations(network: nn.Sequential, image: npt.NDArray[np.uint8]) -> list[Activation]:
+def activations(network: nn.Module, image: npt.NDArray[np.uint8]) -> list[Activation]:
     """What each layer makes of one image `(28, 28)`."""
     batch = torch.from_numpy(image.astype(np.float32) / 255)[None, None]
     return [

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from cnn_mnist.errors import BusyError, CnnMnistError, ImageError, ImageSizeError
-from cnn_mnist.serve.gate import Gate
+from cnn_mnist.serve.middleware import Gate
 from cnn_mnist.serve.protocol import ProtocolError
 from cnn_mnist.serve.routes import routes
 from cnn_mnist.serve.service import Service

@@ -1,8 +1,8 @@
-"""The network with every layer's output in view, for the page.
+"""Compute the output of every layer of the network, for the page.
 
-ONNX Runtime gives only what a graph names as its outputs, so a second session is opened on a copy
+ONNX Runtime returns only what a graph names as its outputs, so a second session is opened on a copy
 of the graph in which each layer's result is one. The layers, their names and order are the graph's
-own: whatever network is served is what is shown.
+own, so that the network that is served is the one that is shown.
 """
 
 from base64 import b64encode
@@ -15,18 +15,19 @@ import numpy.typing as npt
 import onnx
 
 from cnn_mnist.errors import ModelError
-from cnn_mnist.infer import open_session
+from cnn_mnist.export.graph import layer_nodes
+from cnn_mnist.inference.session import open_session
 
 _UNSEEN: Final = (
-    *("Reshape", "Flatten", "Identity", "Dropout", "Squeeze", "Unsqueeze", "Transpose", "Concat"),
-    *("QuantizeLinear", "DequantizeLinear"),
+    *("Reshape", "Flatten", "Identity", "Dropout"),
+    *("Squeeze", "Unsqueeze", "Transpose", "Concat"),
 )
-"""They move values, or round them: there is nothing to see."""
+"""Operators that only move values: they show nothing new."""
 
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """What one layer makes of one image."""
+    """The output of one layer for one image."""
 
     name: str
     """The node's name in the graph."""
@@ -36,7 +37,7 @@ class Activity:
     """`(maps, height, width)` or `(units,)`."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: `values` in 256 levels from `low` to `high`, base64 of one byte each."""
+        """Return it as JSON: `values` in 256 levels from `low` to `high`, base64 of one byte each."""
         low, high = float(self.values.min()), float(self.values.max())
         return {
             "name": self.name,
@@ -49,33 +50,33 @@ class Activity:
 
 
 def encoded(values: npt.NDArray[np.float32]) -> str:
-    """Values in [0, 1] in 256 levels, one byte each, as base64."""
+    """Encode values in [0, 1] in 256 levels, one byte each, as base64."""
     return b64encode(np.rint(values * 255).astype(np.uint8).tobytes()).decode("ascii")
 
 
 class Layers:
-    """A network's layers.
+    """The layers of a model file.
 
     Args:
-        path: a model file that `infer.Model` takes.
+        path: a model file that `inference.model.Model` takes.
 
     Raises:
-        ModelError: it cannot be taken apart.
+        ModelError: its layers cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         try:
             proto = onnx.load(path)
-            self._nodes = _layers_of(proto.graph)
+            self._nodes = [n for n in layer_nodes(proto.graph) if n.op_type not in _UNSEEN]
             outputs = [node.output[0] for node in self._nodes]
             del proto.graph.output[:]
             proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
             self._session = open_session(proto.SerializeToString(), threads=1)
         except Exception as error:  # onnx, protobuf and ONNX Runtime raise their own kinds
-            raise ModelError(f"{path} cannot be taken apart into its layers: {error}") from error
+            raise ModelError(f"the layers of {path} cannot be read: {error}") from error
 
     def activities(self, image: npt.NDArray[np.float32]) -> list[Activity]:
-        """What each layer makes of an image.
+        """Compute the output of each layer for an image.
 
         Args:
             image: `(28, 28)` in [0, 1].
@@ -85,16 +86,3 @@ class Layers:
             Activity(node.name or node.output[0], node.op_type, np.asarray(result[0], np.float32))
             for node, result in zip(self._nodes, results, strict=True)
         ]
-
-
-def _layers_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The nodes that change what comes from the image; not those that unpack weights."""
-    seen = {"images"}
-    layers = []
-    for node in graph.node:
-        if seen.isdisjoint(node.input):
-            continue
-        seen.update(node.output)
-        if node.op_type not in _UNSEEN:
-            layers.append(node)
-    return layers

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import CnnMnistError
-from cnn_mnist.image import SIZE
-from cnn_mnist.infer import BATCH_SIZE
-from cnn_mnist.triton import NAME, VERSION
+from cnn_mnist.export.triton import NAME, VERSION
+from cnn_mnist.inference.model import BATCH_SIZE
 
 OUTPUTS: Final = ("logits", "probabilities")
 HEADER: Final = "inference-header-content-length"
@@ -51,7 +51,10 @@ def server_metadata() -> dict[str, Any]:
 
 def model_metadata(classes: int) -> dict[str, Any]:
     """The answer of `GET /v2/models/cnn-mnist`."""
-    tensors = [("images", [-1, 1, SIZE, SIZE]), *((name, [-1, classes]) for name in OUTPUTS)]
+    tensors = [
+        ("images", [-1, 1, IMAGE_SIZE, IMAGE_SIZE]),
+        *((name, [-1, classes]) for name in OUTPUTS),
+    ]
     images, *outputs = (
         {"name": name, "datatype": "FP32", "shape": shape} for name, shape in tensors
     )
@@ -133,7 +136,7 @@ def _images(inputs: Sequence[Mapping[str, Any]], after: bytes) -> npt.NDArray[np
     if not (
         isinstance(shape, list)
         and all(type(side) is int for side in shape)
-        and shape[1:] == [1, SIZE, SIZE]
+        and shape[1:] == [1, IMAGE_SIZE, IMAGE_SIZE]
         and 1 <= shape[0] <= BATCH_SIZE
     ):
         raise ProtocolError(
@@ -141,7 +144,7 @@ def _images(inputs: Sequence[Mapping[str, Any]], after: bytes) -> npt.NDArray[np
         )
     size = _mapping(tensor, "parameters").get("binary_data_size")
     values = _numbers(tensor) if size is None else _bytes(after, size)
-    if values.size != shape[0] * SIZE * SIZE:
+    if values.size != shape[0] * IMAGE_SIZE * IMAGE_SIZE:
         raise ProtocolError(f"images hold {values.size} values: shape {shape} has another number")
     if not (values.min() >= 0 and values.max() <= 1):  # written so that NaN fails too
         raise ProtocolError("images have values in [0, 1], these go beyond")

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from cnn_mnist.image import SIZE
+from cnn_mnist.data.dataset import IMAGE_SIZE
+from cnn_mnist.export.triton import NAME, VERSION
 from cnn_mnist.serve import protocol
 from cnn_mnist.serve.body import read_body, read_picture
 from cnn_mnist.serve.service import Service
-from cnn_mnist.triton import NAME, VERSION
 
 _MODEL: Final = f"/v2/models/{NAME}"
 _VERSION: Final = f"{_MODEL}/versions/{VERSION}"
@@ -51,8 +51,8 @@ _TENSOR: Final = {
             "prefixItems": [
                 {"type": "integer", "minimum": 1, "maximum": 256},
                 {"const": 1},
-                {"const": SIZE},
-                {"const": SIZE},
+                {"const": IMAGE_SIZE},
+                {"const": IMAGE_SIZE},
             ],
             "minItems": 4,
             "maxItems": 4,

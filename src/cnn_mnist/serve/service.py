@@ -1,4 +1,4 @@
-"""What the paths call: the network, the judge and the layers, with their queues."""
+"""What the paths call: the network, the rejector and the layers, with their queues."""
 
 from typing import Any
 
@@ -7,11 +7,13 @@ import numpy.typing as npt
 import orjson
 
 from cnn_mnist.errors import ModelError
-from cnn_mnist.infer import Model
-from cnn_mnist.reading import JUDGE, Reading, read
-from cnn_mnist.serve.engine import Answer, Batcher, Limits, Pool
+from cnn_mnist.inference.model import Model
+from cnn_mnist.reading.reader import read
+from cnn_mnist.reading.rejector import REJECTOR
+from cnn_mnist.reading.result import Reading
 from cnn_mnist.serve.layers import Layers, encoded
 from cnn_mnist.serve.metrics import Metrics
+from cnn_mnist.serve.queues import Answer, Batcher, Limits, Pool
 from cnn_mnist.serve.settings import Settings
 
 _DIGITS = 10
@@ -38,7 +40,7 @@ class Service:
                 f"{settings.model} has {self.model.classes} classes: a network of the ten digits "
                 "is served"
             )
-        self._judge = Model(JUDGE, threads=1)
+        self._rejector = Model(REJECTOR, threads=1)
         self._layers = Layers(settings.model)
         limits = Limits(
             threads=settings.runners,
@@ -67,7 +69,9 @@ class Service:
         return await self._pool.run(self._explain, picture, digit)
 
     def _read(self, picture: bytes) -> Reading:
-        return read(picture, self.model, judge=self._judge, max_pixels=self.settings.max_pixels)
+        return read(
+            picture, self.model, rejector=self._rejector, max_pixels=self.settings.max_pixels
+        )
 
     def _predict(self, name: str, picture: bytes) -> bytes:
         return orjson.dumps({"file": name, **self._read(picture).to_dict()})

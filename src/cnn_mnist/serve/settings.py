@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnn_mnist.errors import ServeError
-from cnn_mnist.infer import PRETRAINED
+from cnn_mnist.inference.model import BUNDLED
 from cnn_mnist.machine import cores
 
 
@@ -12,7 +12,7 @@ from cnn_mnist.machine import cores
 class Settings:
     """Everything that the application needs; it travels to worker processes by pickle."""
 
-    model: Path = PRETRAINED
+    model: Path = BUNDLED
     """The ONNX file of a network of the ten digits."""
     threads: int = 0
     """How many batches, and how many pictures, are computed at a time; 0: one for each core."""

@@ -1,0 +1,1 @@
+"""Measure how good a classifier is, from its logits alone: NumPy only."""

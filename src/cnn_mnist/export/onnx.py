@@ -1,0 +1,150 @@
+"""Export a trained network as an ONNX file."""
+
+import ast
+import copy
+import json
+import logging
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from torch import nn
+
+from cnn_mnist.data.dataset import IMAGE_SIZE
+from cnn_mnist.errors import ExportError, os_errors_as
+from cnn_mnist.export.int8 import pack_kernels, quantize, require_few_changes
+from cnn_mnist.export.parity import compare, require_parity
+from cnn_mnist.files import replace_with
+from cnn_mnist.inference.model import Model
+from cnn_mnist.networks.classify import classify
+
+_PREFIX: Final = "network."
+
+
+class _WithProbabilities(nn.Module):
+    """Add the softmax of the logits as a second output of a network."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.network(images)
+        return logits, logits.softmax(dim=1)
+
+
+def export_onnx(
+    model: nn.Module,
+    path: Path,
+    images: npt.NDArray[np.uint8],
+    metadata: Mapping[str, Any],
+    *,
+    weights: str = "float32",
+    scales: npt.NDArray[np.uint8] | None = None,
+) -> dict[str, Any]:
+    """Write a network as `path`, after the file has given what the network gives.
+
+    Args:
+        model: the network; it stays as it is.
+        path: the file to create or replace, in one step.
+        images: `(N, 28, 28) uint8`, real ones, on which both are compared.
+        metadata: kept in the file as JSON values by name.
+        weights: one of `int8.WEIGHTS`; `int8` makes the file a quarter of the size.
+        scales: `(M, 28, 28) uint8`, images from which the scales of 8-bit arithmetic are taken, see
+            `int8.quantize`; None multiplies in float32.
+
+    Returns:
+        `path`, `max_abs_diff` (of a logit), `argmax_equal` (of every image), `changed` (images
+        whose class differs), `n` (images compared).
+
+    Raises:
+        ExportError: float32: a class differs, or a logit by more than `parity.TOLERANCE`; 8 bits in
+            either way: more than `int8.MAX_CHANGED` of the classes differ; or the file cannot be
+            written. An earlier file stays.
+    """
+    proto = onnx_graph(model)
+    if scales is not None:
+        proto = quantize(proto, scales)
+    elif weights == "int8":
+        pack_kernels(proto.graph)
+    exact = weights == "float32" and scales is None
+    for key, value in metadata.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        proto.metadata_props.add(key=key, value=text)
+    result: dict[str, Any] = {"path": str(path)}
+
+    def make(new: Path) -> None:
+        new.write_bytes(proto.SerializeToString())
+        result.update(compare(partial(classify, model), Model(new).classify, images))
+        if exact:
+            require_parity(path, result)
+        else:
+            require_few_changes(path, result)
+
+    with os_errors_as(ExportError, f"{path} cannot be written"):
+        replace_with(path, make)
+    return result
+
+
+def onnx_graph(model: nn.Module) -> onnx.ModelProto:
+    """Return a network's ONNX graph, its nodes and weights named after the network's layers."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)  # it reports on packages that no network here needs
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside torch's exporter
+            program = torch.onnx.export(
+                _WithProbabilities(copy.deepcopy(model)).cpu().eval(),
+                (torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE),),
+                dynamo=True,
+                input_names=["images"],
+                output_names=["logits", "probabilities"],
+                dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+                verbose=False,
+            )
+    finally:
+        exporter.setLevel(level)
+    assert program is not None
+    proto = program.model_proto
+    _name(proto.graph)
+    return proto
+
+
+def _name(graph: onnx.GraphProto) -> None:
+    """Name nodes after their layers, and drop the exporter's notes (they hold local paths)."""
+    seen: Counter[str] = Counter()
+    stored = {value.name for value in graph.initializer}
+    for node in graph.node:
+        # a node into which two layers were folded is named after the one whose kernel it has
+        kernels = [value for value in node.input if value in stored and value.endswith(".weight")]
+        notes = {note.key: note.value for note in node.metadata_props}
+        scopes = ast.literal_eval(notes.get("pkg.torch.onnx.name_scopes", "[]"))
+        layers = [scope.removeprefix(_PREFIX) for scope in scopes if scope.startswith(_PREFIX)]
+        name = layers[-1] if layers else node.output[0]
+        if kernels:
+            name = kernels[0].removeprefix(_PREFIX).removesuffix(".weight")
+        seen[name] += 1
+        node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"
+        for names in (node.input, node.output):
+            names[:] = [_own_name(value) for value in names]
+    for value in graph.initializer:
+        value.name = _own_name(value.name)
+    for item in (*graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    del graph.value_info[:]
+    del graph.metadata_props[:]
+    graph.name, graph.doc_string = "cnn-mnist", ""
+
+
+def _own_name(value: str) -> str:
+    """Return a weight's name in the network; folding gives some biases another one."""
+    return value.removeprefix(_PREFIX).replace(".weight_bias", ".bias")

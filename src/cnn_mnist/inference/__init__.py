@@ -1,0 +1,1 @@
+"""Run a trained network in an ONNX file with ONNX Runtime; torch is never imported."""

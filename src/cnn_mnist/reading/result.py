@@ -1,0 +1,87 @@
+"""Hold what was read in an image: its digits and its rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digit:
+    """One digit that was read, or a candidate that was refused."""
+
+    class_: int | None
+    """None where it is not a digit."""
+    probability: float
+    """Of the most probable class, in [0, 1]."""
+    probabilities: tuple[float, ...]
+    """Of every class."""
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom in pixels; right and bottom are exclusive."""
+    image: npt.NDArray[np.float32] = field(repr=False, compare=False)
+    """`(28, 28)` in [0, 1]: the network's input."""
+    reason: str | None = None
+    """Why it was refused."""
+
+    @classmethod
+    def of(
+        cls,
+        probabilities: npt.NDArray[np.float32],
+        box: tuple[int, int, int, int],
+        image: npt.NDArray[np.float32],
+        reason: str | None = None,
+    ) -> "Digit":
+        """Return the most probable digit of `(classes,)` probabilities, or a refused one."""
+        best = int(probabilities.argmax())
+        return cls(
+            class_=None if reason else best,
+            probability=float(probabilities[best]),
+            probabilities=tuple(probabilities.tolist()),
+            box=box,
+            image=image,
+            reason=reason,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values: `class`, `probability`, `probabilities`, `box`; `reason` if refused."""
+        values = {
+            "class": self.class_,
+            "probability": self.probability,
+            "probabilities": list(self.probabilities),
+            "box": list(self.box),
+        }
+        return values | ({"reason": self.reason} if self.reason else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What was read in an image."""
+
+    lines: tuple[tuple[Digit, ...], ...]
+    """Its rows from top to bottom, each from left to right, refused candidates included."""
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """All of them in reading order."""
+        return tuple(digit for line in self.lines for digit in line)
+
+    @property
+    def text(self) -> str:
+        """The digits' classes, without refused candidates."""
+        return "".join(self.text_lines)
+
+    @property
+    def text_lines(self) -> tuple[str, ...]:
+        """The text row by row, without rows that hold no digit."""
+        texts = (
+            "".join(str(d.class_) for d in line if d.class_ is not None) for line in self.lines
+        )
+        return tuple(text for text in texts if text)
+
+    def to_dict(self, separator: str = "") -> dict[str, Any]:
+        """Return it as JSON: `text`, its rows joined by the separator, and `digits`."""
+        return {
+            "text": separator.join(self.text_lines),
+            "digits": [digit.to_dict() for digit in self.digits],
+        }

@@ -1,0 +1,126 @@
+"""Say what a run is, in `recipe.json`: recipe, data set and its hash, seed, versions, machine."""
+
+from dataclasses import dataclass
+
+from cnn_mnist.data.catalog import SOURCES
+from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.errors import RunError
+from cnn_mnist.machine import machine, versions
+from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, named, whole_number
+from cnn_mnist.runs.json_files import read_json, write_json
+from cnn_mnist.runs.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What makes two runs the same: trained again, they give the same weights."""
+
+    recipe: Recipe
+    dataset: str
+    dataset_sha256: str
+    classes: int
+    seed: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, dataset: Dataset, seed: int) -> "Identity":
+        """Return the identity of a run of `recipe` on `dataset` from `seed`."""
+        return cls(
+            recipe=recipe,
+            dataset=dataset.name,
+            dataset_sha256=dataset.sha256,
+            classes=dataset.classes,
+            seed=seed,
+        )
+
+    def differences(self, other: "Identity") -> list[str]:
+        """List what in `other` would give other weights, as lines `field: mine -> other's`."""
+        lines = self.recipe.differences(other.recipe)
+        for field in ("dataset", "dataset_sha256", "seed"):
+            mine, theirs = getattr(self, field), getattr(other, field)
+            if mine != theirs:
+                lines.append(f"{field}: {mine!r} -> {theirs!r}")
+        return lines
+
+
+def write_identity(run: Run, identity: Identity) -> None:
+    """Write `recipe.json`, with the versions and the machine beside the identity.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    content = {
+        "recipe": identity.recipe.to_dict(),
+        "dataset": identity.dataset,
+        "dataset_sha256": identity.dataset_sha256,
+        "classes": identity.classes,
+        "seed": identity.seed,
+        "versions": versions(),
+        "machine": machine(),
+    }
+    write_json(run.recipe_file, content)
+
+
+def read_identity(run: Run) -> Identity | None:
+    """Read `recipe.json`; None where the directory holds none.
+
+    Raises:
+        RunError: the file cannot be read, or holds impossible values.
+    """
+    content = read_json(run.recipe_file)
+    if content is None:
+        return None
+    try:
+        return Identity(
+            recipe=Recipe.from_dict(content["recipe"]),
+            dataset=str(content["dataset"]),
+            dataset_sha256=str(content["dataset_sha256"]),
+            classes=whole_number(content["classes"], 1, MAX_CLASSES),
+            seed=whole_number(content["seed"], 0, MAX_SEED),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
+
+
+def require_identity(run: Run) -> Identity:
+    """Read `recipe.json` of a directory that must hold a run.
+
+    Raises:
+        RunError: it holds none; or see `read_identity`.
+    """
+    identity = read_identity(run)
+    if identity is None:
+        raise RunError(f"{run.path} is not a run directory: it has no recipe.json")
+    return identity
+
+
+def recipe_and_seed(
+    identity: Identity | None, recipe: Recipe | str | None, seed: int | None
+) -> tuple[Recipe, int]:
+    """Return what was asked for, else the run's own, else the recipe `standard` and the seed 0.
+
+    Args:
+        identity: of the run, where there is one already.
+        recipe: a recipe or its name, or None.
+        seed: a seed, or None.
+
+    Raises:
+        RecipeError: no recipe has this name.
+    """
+    if recipe is None:
+        recipe = identity.recipe if identity else "standard"
+    if seed is None:
+        seed = identity.seed if identity else 0
+    return (named(recipe) if isinstance(recipe, str) else recipe), seed
+
+
+def data_name(identity: Identity | None) -> str:
+    """Return the name under which a run's data set is loaded again; `auto` in a new run.
+
+    Raises:
+        RunError: it was a folder of the user's own, whose place is not kept.
+    """
+    if identity is None:
+        return "auto"
+    if identity.dataset not in SOURCES:
+        raise RunError(f"the run was trained on {identity.dataset!r}: say where it is with --data")
+    return identity.dataset

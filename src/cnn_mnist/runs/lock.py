@@ -1,0 +1,96 @@
+"""Lock a run directory, so that one process writes there at a time.
+
+The lock is the kernel's own, on an open file (`flock`): it ends with its holder, also when that is
+killed. The file names the holder. Not covered: Windows, which has no `flock`, and network file
+systems that keep locks to one machine.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO
+
+from cnn_mnist.errors import RunError, reason_of
+from cnn_mnist.files import read_bounded
+
+if sys.platform != "win32":
+    import fcntl
+
+_HOLDER_BYTES = 1000
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a directory, which is created where missing.
+
+    Raises:
+        RunError: another process holds it (the line says which), or the directory cannot be
+            written.
+    """
+    path = directory / ".lock"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        stream = _acquired(path)
+    except BlockingIOError as error:
+        raise RunError(
+            f"{directory} is being trained by {_holder(path)}: wait for it, or choose another run "
+            "directory"
+        ) from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {reason_of(error)}") from error
+    with stream:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _acquired(path: Path) -> IO[str]:
+    """Open the lock file, lock it, and write the holder into it.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
+        OSError: the file cannot be written.
+    """
+    while True:
+        stream = path.open("a", encoding="utf-8")
+        try:
+            _lock(stream)
+            if _is_still(path, stream):
+                stream.truncate(0)
+                now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+                holder = {"pid": os.getpid(), "host": platform.node(), "since": now}
+                print(json.dumps(holder), file=stream, flush=True)
+                return stream
+        except BaseException:
+            stream.close()
+            raise
+        stream.close()
+
+
+def _lock(stream: IO[str]) -> None:
+    if sys.platform != "win32":
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_still(path: Path, stream: IO[str]) -> bool:
+    """Return whether the open file still has its name: its last holder may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _holder(path: Path) -> str:
+    """Return who holds the lock, in words."""
+    try:
+        holder = json.loads(read_bounded(path, _HOLDER_BYTES))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, TypeError, KeyError):  # it has not written its name yet
+        return "another process"

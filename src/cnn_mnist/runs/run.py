@@ -1,0 +1,74 @@
+"""Lay out a run directory: where a run keeps what it is, what it measured and what it made.
+
+    recipe.json         recipe, data set and its hash, seed, versions, machine; see `identity`
+    metrics.jsonl       one object a line
+    checkpoints/        see `checkpoint`
+    model.onnx          the trained network, ready to use
+    evaluation.json     its metrics on the test set
+    report/             the report of the run, one page
+
+All of it is read by public tools; nothing in it runs code.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnn_mnist.errors import RunError, os_errors_as
+
+
+@dataclass(frozen=True)
+class Run:
+    """The paths of a run directory; none of them need exist."""
+
+    path: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """What the run is."""
+        return self.path / "recipe.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The metrics of its training."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of its checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def model_file(self) -> Path:
+        """The exported network."""
+        return self.path / "model.onnx"
+
+    @property
+    def evaluation_file(self) -> Path:
+        """The test metrics of the finished run."""
+        return self.path / "evaluation.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The report of the run."""
+        return self.path / "report" / "index.html"
+
+
+def read_metrics(run: Run) -> list[dict[str, float]]:
+    """Read `metrics.jsonl`, without lines that a killed run left torn; empty where there is none.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    with os_errors_as(RunError, f"{run.metrics_file} cannot be read"):
+        if not run.metrics_file.exists():
+            return []
+        lines = run.metrics_file.read_bytes().splitlines()
+    rows = []
+    for line in lines:
+        with suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and all(type(value) in (int, float) for value in row.values()):
+                rows.append(row)
+    return [row for row in rows if "step" in row]

@@ -1,0 +1,350 @@
+"""The model file: what the network gives, under its layers' names, and nothing of this disk."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+from tiny import one_thread as one_thread  # a fixture of every test here
+from tiny import tiny_recipe, tiny_split
+from torch import nn
+
+from cnn_mnist.data.load import load
+from cnn_mnist.errors import ExportError, ModelError
+from cnn_mnist.evaluation.metrics import evaluate
+from cnn_mnist.export import onnx as room
+from cnn_mnist.export.graph import onnx_layers
+from cnn_mnist.export.onnx import export_onnx
+from cnn_mnist.inference.model import Model
+from cnn_mnist.networks.build import build
+from cnn_mnist.networks.classify import classify
+from cnn_mnist.networks.layers import GlobalPool
+from cnn_mnist.networks.table import Layer, describe
+from cnn_mnist.recipe import NETWORKS, named
+from cnn_mnist.serve.layers import Layers
+from cnn_mnist.training.trainer import Trainer
+
+METADATA = {"recipe": {"name": "tiny"}, "dataset": "tiny", "global_step": 30, "accuracy": 0.5}
+
+Exported = tuple[nn.Sequential, Path]
+
+
+def lived_in(network: str) -> nn.Sequential:
+    """A network with dropout, in training mode, none of whose values are those it started with."""
+    generator = torch.Generator().manual_seed(5)
+    model = build(tiny_recipe(network=network), 10, generator).train()
+    # biases of zero, which no trained network has, are left out of the file
+    for name, value in model.state_dict().items():
+        if name.endswith(("bias", "running_mean")):
+            nn.init.uniform_(value, -0.1, 0.1, generator=generator)
+        elif name.endswith("running_var") or ("norm" in name and value.ndim):
+            nn.init.uniform_(value, 0.5, 1.5, generator=generator)
+    return model
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A network and its model file."""
+    model = lived_in(request.param)
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    result = export_onnx(model, path, tiny_split(20).images, METADATA)
+    assert result.pop("max_abs_diff") <= 1e-4
+    assert result == {"path": str(path), "argmax_equal": True, "changed": 0, "n": 20}
+    return model, path
+
+
+@pytest.mark.parametrize("count", [1, 7, 300])
+def test_the_file_gives_what_the_network_gives_at_any_batch_size(
+    count: int, exported: Exported
+) -> None:
+    model, path = exported
+    images = tiny_split(count, seed=count).images
+    logits, probabilities = Model(path).predict(images)
+    expected = classify(model, images)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
+    assert (logits.argmax(axis=1) == expected.argmax(axis=1)).all()
+    softmax = torch.from_numpy(expected).softmax(dim=1).numpy()
+    np.testing.assert_allclose(probabilities, softmax, atol=1e-5)
+
+
+def test_the_network_stays_as_it_is(exported: Exported) -> None:
+    model, _ = exported
+    assert model.training
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_the_file_is_valid_and_of_the_promised_form(exported: Exported) -> None:
+    proto = onnx.load(exported[1])
+    onnx.checker.check_model(proto, full_check=True)
+    (images,), outputs = proto.graph.input, proto.graph.output
+    assert [images.name, *(output.name for output in outputs)] == [
+        "images",
+        "logits",
+        "probabilities",
+    ]
+    for value, sizes in ((images, (1, 28, 28)), *((output, (10,)) for output in outputs)):
+        tensor = value.type.tensor_type
+        assert tensor.elem_type == onnx.TensorProto.FLOAT
+        assert tensor.shape.dim[0].dim_param  # any batch size
+        assert tuple(size.dim_value for size in tensor.shape.dim[1:]) == sizes
+
+
+def test_the_metadata_is_kept_as_text_and_json(exported: Exported) -> None:
+    kept = Model(exported[1]).metadata
+    assert json.loads(kept["recipe"]) == {"name": "tiny"}
+    assert {key: kept[key] for key in METADATA if key != "recipe"} == {
+        "dataset": "tiny",
+        "global_step": "30",
+        "accuracy": "0.5",
+    }
+
+
+def test_nodes_and_weights_have_the_names_of_the_layers(exported: Exported) -> None:
+    model, path = exported
+    graph = onnx.load(path).graph
+    gone = {*folded(model).values(), "dropout"}
+    known = [name for name, _ in model.named_children() if name not in gone]
+    nodes = [node.name for node in graph.node]
+    assert [name for name in nodes if name in known] == known
+    pools = [name for name, layer in model.named_children() if isinstance(layer, GlobalPool)]
+    parts = {f"{name}_{part}" for name in pools for part in (2, 3)}  # three nodes are one layer
+    assert set(nodes) - set(known) == {"probabilities"} | parts
+    weights = {value.name for value in graph.initializer if value.data_type == 1}
+    trained = {name for name, _ in model.named_parameters()}
+    statistics = {name for name, _ in model.named_buffers()}
+    biases = {f"{name}.bias" for name in folded(model)}
+    assert weights <= trained | statistics | biases
+    assert {name.rpartition(".")[0] for name in trained - weights} <= set(folded(model).values())
+
+
+def test_the_file_holds_no_path_of_this_machine(exported: Exported) -> None:
+    content = exported[1].read_bytes()
+    places = Path(room.__file__).parent, Path(torch.__file__).parent, Path.home(), Path.cwd()
+    for text in (*map(str, places), "/home", "/root", "/usr", ".py", "site-packages", "\\Users"):
+        assert text.encode() not in content
+
+
+def folded(model: nn.Sequential) -> dict[str, str]:
+    """The normalisations that the file has inside the layer before them: name by that layer's."""
+    return {
+        before: name
+        for (before, layer), (name, norm) in pairwise(model.named_children())
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+        and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+    }
+
+
+def as_exported(model: nn.Sequential) -> list[Layer]:
+    """The network's table with those normalisations folded: a bias is all that is left of them."""
+    norms = folded(model)
+    table = []
+    for layer in layers(model):
+        if layer.name in norms and model.get_submodule(layer.name).bias is None:
+            layer = replace(layer, parameters=layer.parameters + layer.output[0])
+        if layer.name not in norms.values():
+            table.append(layer)
+    return table
+
+
+def test_the_table_of_the_file_is_the_table_of_the_network(exported: Exported) -> None:
+    model, path = exported
+    mine, theirs = onnx_layers(path), as_exported(model)
+    for key in ("parameters", "flops"):
+        assert describe(mine)[key] == describe(theirs)[key]
+    rows = {layer.name: (layer.output, layer.parameters, layer.flops) for layer in theirs}
+    for layer in mine:
+        if layer.kind not in ("Softmax", "ReduceMax", "ReduceMean"):  # a `GlobalPool`'s parts
+            name = layer.name.partition("_")[0]
+            assert (layer.output, layer.parameters, layer.flops) == rows[name]
+
+
+def test_a_file_that_is_no_model_has_no_table(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is no model file"):
+        onnx_layers(tmp_path / "model.onnx")
+    (tmp_path / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="is no ONNX model"):
+        onnx_layers(tmp_path / "model.onnx")
+
+
+# --- kernels in 8 bits
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def packed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A network and its model file with 8-bit kernels."""
+    model = lived_in(request.param)
+    path = tmp_path_factory.mktemp("packed") / "model.onnx"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "MAX_CHANGED", 1)  # it has learned too little to be sure of a class
+        export_onnx(model, path, tiny_split(5).images, {}, weights="int8")
+    return model, path
+
+
+def test_in_8_bits_the_file_is_a_quarter_and_the_probabilities_nearly_the_same(
+    packed: Exported, tmp_path: Path
+) -> None:
+    model, path = packed
+    export_onnx(model, tmp_path / "float32.onnx", tiny_split(5).images, {})
+    assert path.stat().st_size < 0.3 * (tmp_path / "float32.onnx").stat().st_size + 4_000
+    images = tiny_split(100).images
+    _, expected = Model(tmp_path / "float32.onnx").predict(images)
+    _, probabilities = Model(path).predict(images)
+    np.testing.assert_allclose(probabilities, expected, atol=0.01)
+
+
+def test_in_8_bits_the_table_is_that_of_the_network_too(packed: Exported) -> None:
+    model, path = packed
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    for key in ("parameters", "flops"):
+        assert describe(onnx_layers(path))[key] == describe(as_exported(model))[key]
+
+
+def test_each_kernel_is_within_half_a_step_of_its_channel(packed: Exported) -> None:
+    model, path = packed
+    stored = {
+        value.name: numpy_helper.to_array(value) for value in onnx.load(path).graph.initializer
+    }
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1 and name.removesuffix(".weight") not in folded(model):
+            kernel = parameter.detach().numpy()
+            scale = stored[f"{name}_scale"]
+            assert scale.shape == (len(kernel), *[1] * (kernel.ndim - 1))
+            unpacked = stored[f"{name}_int8"] * scale
+            assert (np.abs(unpacked - kernel) <= scale * 0.5001).all()
+
+
+def test_classes_that_8_bits_change_stop_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(tiny_recipe(), 10, torch.Generator().manual_seed(5))
+    monkeypatch.setattr(room, "MAX_CHANGED", -1)
+    with pytest.raises(ExportError, match=r"reads 0 of 5 images differently: .* float32"):
+        export_onnx(model, tmp_path / "m.onnx", tiny_split(5).images, {}, weights="int8")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- arithmetic in 8 bits
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_in_8_bit_arithmetic_the_network_gives_nearly_the_same(
+    network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "MAX_CHANGED", 1)
+    model = lived_in(network)
+    files = {"exact": None, "rounded": tiny_split(64).images}
+    probabilities, layers, kinds = [], [], []
+    for name, scales in files.items():
+        path = tmp_path / f"{name}.onnx"
+        export_onnx(model, path, tiny_split(5).images, {"seed": 3}, scales=scales)
+        onnx.checker.check_model(onnx.load(path), full_check=True)
+        assert Model(path).metadata == {"seed": "3"}
+        probabilities.append(Model(path).predict(tiny_split(64).images)[1])
+        layers.append([(row.name, row.parameters, row.flops) for row in onnx_layers(path)])
+        image = tiny_split(1).images[0] / np.float32(255)
+        kinds.append([(seen.name, seen.kind) for seen in Layers(path).activities(image)])
+    np.testing.assert_allclose(*probabilities, atol=0.05)
+    assert layers[0] == layers[1]
+    assert kinds[0] == kinds[1]
+
+
+# --- an export that goes wrong
+
+
+def a_little_off(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return bias + np.float32(2e-4)  # of all classes: the argmax stays
+
+
+def not_a_number(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.where(np.arange(10) == 0, np.float32(np.nan), bias)
+
+
+def another_class(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.where(np.arange(10) == 1, np.float32(0.5 + 1e-6), bias)
+
+
+@pytest.fixture(scope="module")
+def undecided(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """A network that gives every class the same logit, and its model file."""
+    model = build(tiny_recipe(), 10)
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.5 if parameter.ndim == 1 else 0)
+    path = tmp_path_factory.mktemp("undecided") / "model.onnx"
+    export_onnx(model, path, tiny_split(3).images, {})
+    return model, path
+
+
+@pytest.mark.parametrize("lie", [a_little_off, not_a_number, another_class])
+def test_a_file_that_differs_from_its_source_never_gets_the_name(
+    lie: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+    undecided: Exported,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, true_file = undecided
+    proto = onnx.load(true_file)
+    (bias,) = (value for value in proto.graph.initializer if value.name == "logits.bias")
+    bias.CopyFrom(numpy_helper.from_array(lie(numpy_helper.to_array(bias)), "logits.bias"))
+    monkeypatch.setattr(room, "_graph", lambda model: proto)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"the earlier one")
+    with pytest.raises(ExportError, match=r"model\.onnx was not written: .* differs"):
+        export_onnx(model, path, tiny_split(300).images, {})
+    assert path.read_bytes() == b"the earlier one"
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_a_full_disk_leaves_the_earlier_file(
+    undecided: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, content: bytes) -> None:
+        path.write_bytes(content[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    model, true_file = undecided
+    monkeypatch.setattr(room, "_graph", lambda model: onnx.load(true_file))
+    monkeypatch.setattr(room, "write_synced", write)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"the earlier one")
+    with pytest.raises(ExportError, match=r"model\.onnx cannot be written: No space left"):
+        export_onnx(model, path, tiny_split(3).images, {})
+    assert path.read_bytes() == b"the earlier one"
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+# --- the true data
+
+
+@pytest.mark.mnist
+def test_a_trained_network_and_its_file_agree_on_all_of_mnists_test_images(
+    mnist_dir: Path, tmp_path: Path
+) -> None:
+    dataset = load("mnist", mnist_dir)
+    recipe = named("standard", batch_size=50, steps=60)
+    trainer = Trainer(recipe, dataset.train, dataset.classes, seed=0, device="cpu")
+    while trainer.step < recipe.steps:
+        trainer.advance()
+    parts = []
+
+    def classify_and_keep(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        parts.append(trainer.classify(images))
+        return parts[-1]
+
+    figures = evaluate(classify_and_keep, dataset.test)
+    assert figures["n"] == np.sum(figures["confusion"]) == 10_000
+    assert figures["accuracy"] > 0.85
+
+    export_onnx(trainer.model, tmp_path / "model.onnx", dataset.test.images[:100], {})
+    logits = Model(tmp_path / "model.onnx").classify(dataset.test.images)
+    expected = np.concatenate(parts)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4)
+    assert (logits.argmax(axis=1) == expected.argmax(axis=1)).sum() == 10_000

@@ -1,0 +1,243 @@
+"""Inference from a model file: shapes, types, refusals, and no torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tiny import tiny_split
+
+from cnn_mnist.errors import ImageError, ModelError
+from cnn_mnist.inference import model as infer
+from cnn_mnist.inference.model import Model
+
+IMAGES = tiny_split(20).images
+WEIGHTS = np.random.default_rng(0).normal(size=(28 * 28, 10)).astype(np.float32) / 28
+
+
+def save(
+    path: Path,
+    *,
+    takes: tuple[str, list[Any]] = ("images", ["batch", 1, 28, 28]),
+    gives: tuple[str, str] = ("logits", "probabilities"),
+    shape: tuple[Any, ...] = ("batch", 10),
+) -> Path:
+    """A linear model, made without torch; the rest of its interface as told."""
+    nodes = [
+        helper.make_node("Flatten", [takes[0]], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], [gives[0]]),
+        helper.make_node("Softmax", [gives[0]], [gives[1]], axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info(takes[0], TensorProto.FLOAT, takes[1])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in gives],
+        [numpy_helper.from_array(WEIGHTS, "weights")],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return Model(save(tmp_path_factory.mktemp("infer") / "model.onnx"), threads=1)
+
+
+def expected(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return (images.reshape(-1, 28 * 28) / 255) @ WEIGHTS
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(20, 28, 28), (20, 1, 28, 28), (28, 28)])
+def test_images_of_any_promised_shape_and_type_are_classified(
+    shape: tuple[int, ...], dtype: type, model: Model
+) -> None:
+    pixels = IMAGES[:1] if shape == (28, 28) else IMAGES
+    images = pixels if dtype is np.uint8 else (pixels / 255).astype(dtype)
+    logits, probabilities = model.predict(images.reshape(shape))
+    np.testing.assert_allclose(logits, expected(pixels), atol=2e-2 if dtype is np.float16 else 1e-5)
+    powers = np.exp(logits)
+    np.testing.assert_allclose(probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-6)
+    assert logits.dtype == probabilities.dtype == np.float32
+
+
+def test_large_arrays_are_classified_piece_by_piece(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model.classify(IMAGES)
+    monkeypatch.setattr(infer, "BATCH_SIZE", 7)
+    assert [len(batch) for batch in infer.inputs(IMAGES)] == [7, 7, 6]
+    np.testing.assert_allclose(model.classify(IMAGES), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (0, 1, 28, 28)])
+def test_no_images_give_no_results(shape: tuple[int, ...], model: Model) -> None:
+    for result in model.predict(np.empty(shape, np.uint8)):
+        assert result.shape == (0, 10)
+        assert result.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("images", "complaint"),
+    [
+        (np.zeros((2, 28, 27), np.uint8), r"shape \(2, 28, 27\)"),
+        (np.zeros((2, 3, 28, 28), np.uint8), r"shape \(2, 3, 28, 28\)"),
+        (np.zeros((1, 1, 1, 28, 28), np.uint8), "shape"),
+        (np.zeros(28, np.uint8), "shape"),
+        (np.zeros((), np.uint8), "shape"),
+        (np.zeros((2, 28, 28), np.int64), "not int64"),
+        (np.zeros((2, 28, 28), np.bool_), "not bool"),
+        (np.zeros((2, 28, 28), np.complex64), "not complex64"),
+        (np.full((2, 28, 28), np.nan), "values in"),
+        (np.full((2, 28, 28), 255.0), "values in"),
+        (np.full((2, 28, 28), 1.01), "values in"),
+        (np.full((2, 28, 28), -0.01), "values in"),
+    ],
+    ids=str,
+)
+def test_other_arrays_are_refused(images: npt.NDArray[Any], complaint: str, model: Model) -> None:
+    with pytest.raises(ImageError, match=complaint):
+        model.predict(images)
+
+
+# --- files that are no model of ours
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing", b"\x08\x07" * 500])
+def test_a_file_of_garbage_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.onnx is no ONNX model") as caught:
+        Model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_truncated_model_is_refused(share: float, tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError, match="is no ONNX model"):
+        Model(path)
+
+
+def test_a_missing_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    for path in (tmp_path / "model.onnx", tmp_path):
+        with pytest.raises(ModelError, match="is no model file: train one"):
+            Model(path)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"takes": ("input", ["batch", 1, 28, 28])},
+        {"gives": ("logits", "softmax")},
+        {"takes": ("images", ["batch", 28, 28])},
+        {"takes": ("images", ["batch", 1, "height", "width"])},
+        {"shape": ("batch", "classes")},
+    ],
+    ids=str,
+)
+def test_another_kind_of_model_is_refused_in_one_line(form: dict[str, Any], tmp_path: Path) -> None:
+    path = save(tmp_path / "model.onnx", **form)
+    if form.get("shape"):  # shape inference would put the true number in
+        path = free_the_classes(path)
+    with pytest.raises(ModelError, match="another kind of model") as caught:
+        Model(path)
+    assert "\n" not in str(caught.value)
+
+
+def free_the_classes(path: Path) -> Path:
+    """Make the weights an input with a default, so that their size may change with each run."""
+    proto = onnx.load(path)
+    sizes = ["pixels", "classes"]
+    weights = helper.make_tensor_value_info("weights", TensorProto.FLOAT, sizes)
+    proto.graph.input.append(weights)
+    onnx.save(proto, path)
+    return path
+
+
+def test_predicting_never_imports_torch(model: Model) -> None:
+    code = (
+        "import sys; from pathlib import Path; import numpy as np; import cnn_mnist\n"
+        "model = cnn_mnist.Model(Path(sys.argv[1]))\n"
+        "assert len(model.predict(np.zeros((2, 28, 28), np.uint8))[0]) == 2\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, model.path], check=True)
+
+
+# --- files of others
+
+
+def foreign(path: Path, *nodes: onnx.NodeProto, weights: onnx.TensorProto) -> Path:
+    """A model file of the right form with these nodes between the images and `total`."""
+    shapes = {"images": ["batch", 1, 28, 28]}
+    shapes |= {name: ["batch", 10] for name in ("logits", "probabilities")}
+    values = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    }
+    dense = (
+        helper.make_node("Flatten", ["images"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["dense"]),
+        helper.make_node("Add", ["dense", "total"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+    )
+    graph = helper.make_graph(
+        [*nodes, *dense],
+        "foreign",
+        [values["images"]],
+        [values["logits"], values["probabilities"]],
+        [weights, numpy_helper.from_array(np.array([200_000, 100_000]), "size")],
+    )
+    opset = helper.make_opsetid("", 18)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+ZEROS = numpy_helper.from_array(np.zeros((784, 10), np.float32), "weights")
+SUM = helper.make_node("ReduceSum", ["big"], ["total"], keepdims=0)
+
+
+def test_a_graph_that_asks_for_endless_memory_is_refused_it(tmp_path: Path) -> None:
+    big = helper.make_node("ConstantOfShape", ["size"], ["big"])  # 80 GB
+    path = foreign(tmp_path / "bomb.onnx", big, SUM, weights=ZEROS)
+    with pytest.raises(ModelError, match=r"bomb\.onnx (cannot be run|is no ONNX model): "):
+        Model(path).predict(np.zeros((1, 28, 28), np.uint8))
+
+
+@pytest.mark.parametrize("form", ["above", "absolute", "link"])
+def test_weights_outside_the_folder_of_a_model_file_are_refused(form: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(ZEROS.raw_data)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link").symlink_to(secret)
+    location = {"above": "../secret.bin", "absolute": str(secret), "link": "link"}[form]
+    outside = TensorProto(
+        name="weights", dims=ZEROS.dims, data_type=ZEROS.data_type, data_location="EXTERNAL"
+    )
+    for key, value in (("location", location), ("length", str(len(ZEROS.raw_data)))):
+        outside.external_data.add(key=key, value=value)
+    total = helper.make_node("ReduceSum", ["images"], ["total"], keepdims=0)
+    path = foreign(folder / "model.onnx", total, weights=outside)
+    with pytest.raises(ModelError, match="xternal data"):
+        Model(path)
+
+
+def test_a_model_file_too_large_to_be_true_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large.onnx"
+    path.touch()
+    os.truncate(path, 1 << 40)
+    with pytest.raises(ModelError, match=r"large\.onnx has 1,099,511,627,776 bytes"):
+        Model(path)

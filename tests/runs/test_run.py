@@ -1,0 +1,159 @@
+"""The run directory: its places, its identity, its JSON files."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tiny import tiny_dataset, tiny_recipe
+
+from cnn_mnist.errors import RunError
+from cnn_mnist.runs.identity import Identity, read_identity, write_identity
+from cnn_mnist.runs.json_files import read_json, write_json
+from cnn_mnist.runs.run import Run, changing, data_of, require_whole
+
+
+@pytest.fixture
+def identity() -> Identity:
+    return Identity.of(tiny_recipe(), tiny_dataset(), 7)
+
+
+def test_the_places_of_a_run_are_the_promised_ones(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    places = run.recipe_file, run.metrics_file, run.checkpoints, run.model_file, run.evaluation_file
+    assert [str(place.relative_to(tmp_path)) for place in places] == [
+        "recipe.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "model.onnx",
+        "evaluation.json",
+    ]
+
+
+def test_an_identity_is_read_as_it_was_written(identity: Identity, tmp_path: Path) -> None:
+    run = Run(tmp_path / "not" / "there yet")
+    write_identity(run, identity)
+    assert read_identity(run) == identity
+    assert identity.classes == 10
+
+
+def test_the_recipe_file_says_what_the_run_was_made_with(
+    identity: Identity, tmp_path: Path
+) -> None:
+    write_identity(Run(tmp_path), identity)
+    content = json.loads((tmp_path / "recipe.json").read_text())
+    assert content["recipe"] == tiny_recipe().to_dict()
+    assert (content["dataset"], content["seed"]) == ("tiny", 7)
+    assert content["dataset_sha256"] == tiny_dataset().sha256
+    assert {"python", "torch", "numpy"} <= content["versions"].keys()
+    assert content["machine"]["cores"] >= 1
+
+
+def test_an_empty_directory_has_no_identity(tmp_path: Path) -> None:
+    assert read_identity(Run(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"recipe": {}}',
+        b'{"recipe": {"name": "x", "learning_rate": 1, "steps": -1}}',
+    ],
+)
+def test_a_damaged_recipe_file_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"recipe\.json is damaged"):
+        read_identity(Run(tmp_path))
+
+
+@pytest.mark.parametrize("key", ["recipe", "dataset", "dataset_sha256", "classes", "seed"])
+def test_a_recipe_file_without_one_of_its_keys_is_damaged(
+    key: str, identity: Identity, tmp_path: Path
+) -> None:
+    run = Run(tmp_path)
+    write_identity(run, identity)
+    content = json.loads(run.recipe_file.read_text())
+    del content[key]
+    run.recipe_file.write_text(json.dumps(content))
+    (tmp_path / "SHA256SUMS").unlink()
+    with pytest.raises(RunError, match=f"damaged.*{key}"):
+        read_identity(run)
+
+
+def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").mkdir()
+    with pytest.raises(RunError, match=r"recipe\.json cannot be read"):
+        read_json(tmp_path / "recipe.json")
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"evaluation\.json cannot be written"):
+        write_json(tmp_path / "file" / "evaluation.json", {})
+
+
+def test_a_file_too_large_to_be_true_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").touch()
+    os.truncate(tmp_path / "recipe.json", 1 << 40)
+    with pytest.raises(RunError, match=r"recipe\.json cannot be read: more than 1,048,576 bytes"):
+        read_identity(Run(tmp_path))
+
+
+def test_a_changed_recipe_is_damaged_even_where_it_makes_sense(
+    identity: Identity, tmp_path: Path
+) -> None:
+    run = Run(tmp_path)
+    write_identity(run, identity)
+    text = run.recipe_file.read_text()
+    run.recipe_file.write_text(text.replace('"seed": 7', '"seed": 8'))
+    with pytest.raises(RunError, match=r"recipe\.json is damaged: its SHA-256"):
+        read_identity(run)
+
+
+def test_a_file_that_is_being_changed_is_not_accused(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    with changing(run, run.evaluation_file, run.metrics_file):
+        write_json(run.evaluation_file, {"accuracy": 1})
+    with suppress(KeyboardInterrupt), changing(run, run.evaluation_file):
+        write_json(run.evaluation_file, {"accuracy": 0})
+        raise KeyboardInterrupt
+    require_whole(run, run.evaluation_file)
+    with changing(run, run.evaluation_file):
+        pass
+    write_json(run.evaluation_file, {"accuracy": 2})
+    with pytest.raises(RunError, match=r"evaluation\.json is damaged"):
+        require_whole(run, run.evaluation_file)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"loss": 1.0})
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert read_json(tmp_path / "a.json") == {"loss": 1.0}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_differences_name_what_would_give_other_weights(identity: Identity) -> None:
+    other = replace(
+        identity,
+        recipe=tiny_recipe(dropout=0.1, steps=99, log_every=7, checkpoint_every=3, name="mine"),
+        dataset="other",
+        seed=8,
+    )
+    assert identity.differences(other) == [
+        "dropout: 0.4 -> 0.1",
+        "dataset: 'tiny' -> 'other'",
+        "seed: 7 -> 8",
+    ]
+    assert identity.differences(identity) == []
+
+
+def test_the_place_of_a_users_own_data_is_not_guessed(identity: Identity) -> None:
+    assert data_of(replace(identity, dataset="mnist")) == "mnist"
+    assert data_of(replace(identity, dataset="digits")) == "digits"
+    with pytest.raises(RunError, match=r"'tiny'.*--data"):
+        data_of(identity)

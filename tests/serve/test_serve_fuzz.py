@@ -1,0 +1,21 @@
+"""A small part of what fuzz/server.py does, each time the tests are run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+FUZZ = Path(__file__).parents[2] / "fuzz" / "server.py"
+
+
+def test_senseless_and_damaged_requests_are_never_a_crash_or_a_5xx_but_503() -> None:
+    run = subprocess.run(
+        [sys.executable, str(FUZZ), "--n", "20"], capture_output=True, text=True, check=True
+    )
+    *complaints, last = run.stdout.splitlines()
+    result = json.loads(last)
+    assert complaints == []
+    assert result["wrong"] == result["tracebacks"] == result["exit_code"] == 0
+    assert result["alive"]
+    assert result["document"]["200"] > 20
+    assert result["document"]["405"] > 100  # eight methods for each path

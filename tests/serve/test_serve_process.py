@@ -1,0 +1,280 @@
+"""The server as a process: bad clients do not hurt good ones, and its end loses nothing."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPConnection
+from itertools import count
+
+import numpy as np
+import pytest
+from serving import Server, drawn, serving
+
+IMPATIENT = """
+from cnn_mnist.serve import connection
+connection.REQUEST_S = connection.READ_S = 1.0
+"""
+INFER = "/v2/models/cnn-mnist/infer"
+TENSOR = {
+    "name": "images", "shape": [1, 1, 28, 28], "datatype": "FP32", "data": [0.5] * 784,
+}  # fmt: skip
+BODY = json.dumps({"inputs": [TENSOR]}).encode()
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Server]:
+    """A server whose limits of time are a second."""
+    with serving(before=IMPATIENT) as running:
+        yield running
+
+
+def answer(server: Server, *sent: bytes, half_closed: bool = False) -> bytes:
+    """All that comes back until the server hangs up."""
+    with server.socket() as client:
+        for part in sent:
+            client.sendall(part)
+        if half_closed:
+            client.shutdown(socket.SHUT_WR)
+        received = b""
+        try:
+            while part := client.recv(1 << 16):
+                received += part
+        except ConnectionResetError:  # it had not read all that was sent
+            pass
+        return received
+
+
+def head(path: str, length: int, *fields: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {length}", *fields]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Sl", b" 408 "),
+        (b"G", b" 408 "),
+        (head("/predict", 1000) + b"only this", b" 408 "),
+        (b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b" 408 "),
+        (b"", b""),
+    ],
+    ids=["headers", "a byte", "a body shorter than it says", "chunks", "nothing"],
+)
+def test_what_does_not_arrive_in_time_is_hung_up_on(
+    impatient: Server, sent: bytes, status: bytes
+) -> None:
+    began = time.monotonic()
+    received = answer(impatient, sent)
+    assert time.monotonic() - began < 10
+    assert status in received[:20]
+    assert impatient.ask("GET", "/v2/health/live")[0] == 200
+
+
+def test_a_client_that_trickles_is_hung_up_on(impatient: Server) -> None:
+    began = time.monotonic()
+    with impatient.socket() as client, suppress(BrokenPipeError, ConnectionResetError):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        while time.monotonic() - began < 10:
+            client.sendall(b"X-More: 1\r\n")
+            time.sleep(0.05)
+    assert time.monotonic() - began < 10
+
+
+def test_a_client_that_reads_no_answers_is_hung_up_on(impatient: Server) -> None:
+    requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with impatient.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(1)
+        with suppress(OSError):  # the server reads no more, because it cannot write
+            while True:
+                client.sendall(requests)
+                time.sleep(0.0005)
+        until = time.monotonic() + 20
+        while b"cnn_mnist_requests_in_flight 1.0" not in impatient.ask("GET", "/metrics")[2]:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    assert not [line for line in impatient.log if line.get("level") == "error"]
+
+
+def test_requests_sent_at_once_are_answered_in_turn_up_to_a_number(impatient: Server) -> None:
+    request = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    received = answer(impatient, request * 5 + last)
+    assert received.count(b"HTTP/1.1 200 ") == 6
+    assert b"extensions" in received.splitlines()[-1]
+    assert answer(impatient, request * 1000).count(b"HTTP/1.1 200 ") == 16
+
+
+def test_a_half_closed_client_gets_its_answer(impatient: Server) -> None:
+    received = answer(impatient, head(INFER, len(BODY)), BODY, half_closed=True)
+    assert b" 200 " in received[:20]
+    assert b"probabilities" in received
+    assert answer(impatient, b"GET / HTTP/1.1\r\nHo", half_closed=True) == b""
+
+
+def test_a_body_longer_than_it_says_ends_the_connection_after_the_answer(
+    impatient: Server,
+) -> None:
+    received = answer(impatient, head("/predict", 1), b"xGARBAGE \x00\r\n\r\n")
+    assert b" 415 " in received[:20]
+    assert received.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (head("/predict", 10**15), b" 413 "),
+        (head("/predict", 17 << 20, "Expect: 100-continue"), b" 413 "),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b" 400 "),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1x\r\n\r\n", b" 400 "),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b" 400 "),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 40 + b"\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 300_000 + b"\r\n\r\n", b" 431 "),
+        (b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\n\r\n", b" 431 "),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b" 400 "),
+        (b"hello\r\n\r\n", b" 400 "),
+    ],
+)  # fmt: skip
+def test_lying_and_oversized_heads_are_refused_at_once(
+    impatient: Server, sent: bytes, status: bytes
+) -> None:
+    received = answer(impatient, sent)
+    assert status in received[:20]
+    assert json.loads(received.partition(b"\r\n\r\n")[2])["error"]
+
+
+def test_chunks_beyond_the_limit_are_413(impatient: Server) -> None:
+    start = b"POST /v2/models/cnn-mnist/infer HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    received = answer(impatient, start, *[chunk] * 5, b"0\r\n\r\n")
+    assert b" 413 " in received[:20]
+
+
+def test_more_idle_connections_than_descriptors_do_not_keep_a_client_out() -> None:
+    few = "resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))"
+    with serving(before=few) as server:
+        idle = [server.socket() for _ in range(300)]
+        try:
+            for _ in range(3):
+                assert server.ask("GET", "/v2/health/live")[0] == 200
+                assert server.ask("POST", "/predict", drawn("1"))[0] == 200
+        finally:
+            for client in idle:
+                client.close()
+
+
+def load(server: Server, client: int, until: threading.Event, answered: set[str]) -> set[str]:
+    """Requests, one after another, until told; the ids of those that got no answer."""
+    lost = set()
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    for number in count():
+        if until.is_set():
+            break
+        id_ = f"{client}-{number}"
+        try:
+            connection.request("POST", INFER, BODY, {"X-Request-ID": id_})
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 200
+            answered.add(id_)
+        except OSError:
+            lost.add(id_)
+            connection.close()
+    connection.close()
+    return lost
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_end_under_load_loses_nothing_and_is_exit_0(workers: int) -> None:
+    with serving("--workers", workers) as server, ThreadPoolExecutor(8) as pool:
+        until, answered = threading.Event(), set[str]()
+        clients = [pool.submit(load, server, n, until, answered) for n in range(8)]
+        time.sleep(1)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        states = set()
+        try:
+            while server.process.poll() is None:
+                with suppress(OSError):
+                    states.add(server.ask("GET", "/v2/health/ready")[0])
+                time.sleep(0.05)
+        finally:
+            until.set()
+        assert server.process.returncode == 0
+        assert time.monotonic() - began < 30
+        lost = set().union(*(client.result(60) for client in clients))
+    assert 503 in states  # readiness goes first
+    # what found nobody listening was never accepted; whatever was accepted has been answered
+    accepted = {line["request_id"] for line in server.log if line.get("path") == INFER}
+    assert len(answered) > 20
+    assert accepted == answered
+    assert accepted.isdisjoint(lost)
+    assert not any("traceback" in line for line in server.log)
+
+
+def test_ctrl_c_is_exit_130() -> None:
+    for workers in (1, 2):
+        with serving("--workers", workers) as server:
+            assert server.end(signal.SIGINT) == 130
+
+
+def test_a_worker_that_dies_is_replaced_and_the_figures_are_of_all() -> None:
+    with serving("--workers", 2) as server:
+        found = subprocess.run(
+            ["pgrep", "-P", str(server.process.pid), "-f", "multiprocessing.spawn"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        workers = [int(pid) for pid in found.stdout.split()]
+        assert len(workers) == 2
+        for _ in range(20):
+            assert server.ask("POST", "/predict", drawn("7"))[0] == 200
+        page = server.ask("GET", "/metrics")[2].decode()
+        assert 'cnn_mnist_requests_total{route="/predict",status="200"} 20.0' in page
+        subprocess.run(["kill", "-9", str(workers[0])], check=True)
+        time.sleep(3)
+        for _ in range(10):
+            assert server.ask("POST", "/predict", drawn("7"))[0] == 200
+        assert server.end() == 0
+
+
+def test_a_full_queue_is_503_and_clients_may_try_again() -> None:
+    tight = "from cnn_mnist.serve.settings import Settings\nSettings.__init__.__kwdefaults__.update"
+    slow = """
+import time
+from cnn_mnist.inference.model import Model
+predict = Model.predict
+def slowly(self, images):
+    time.sleep(0.5)
+    return predict(self, images)
+Model.predict = slowly
+"""
+    with serving("--threads", 1, before=f"{tight}(max_waiting=2)\n{slow}") as server:
+        with ThreadPoolExecutor(12) as pool:
+            asked = [pool.submit(server.ask, "POST", INFER, BODY) for _ in range(12)]
+            answers = [task.result() for task in asked]
+        statuses = sorted(status for status, _, _ in answers)
+        assert statuses.count(200) >= 3
+        assert statuses.count(503) >= 3
+        assert set(statuses) == {200, 503}
+        assert {fields["retry-after"] for status, fields, _ in answers if status == 503} == {"1"}
+
+
+def test_the_server_starts_without_torch() -> None:
+    code = "import sys; sys.modules['torch'] = None\nfrom cnn_mnist.serve.app import create_app\n"
+    code += "from cnn_mnist.serve.settings import Settings\ncreate_app(Settings())"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_many_images_at_once_are_each_answered(impatient: Server) -> None:
+    images = np.zeros((256, 1, 28, 28), np.float32)
+    tensor = TENSOR | {"shape": list(images.shape), "data": images.ravel().tolist()}
+    status, _, body = impatient.ask("POST", INFER, json.dumps({"inputs": [tensor]}).encode())
+    assert status == 200
+    assert json.loads(body)["outputs"][0]["shape"] == [256, 10]

@@ -1,0 +1,236 @@
+"""What watches a run."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import Watch, tiny_recipe, trained
+from tiny import one_thread as one_thread  # a fixture of every test here
+
+from cnn_mnist.errors import MissingExtraError, RunError
+from cnn_mnist.networks.build import build
+from cnn_mnist.training.hooks import (
+    Hook,
+    JsonLines,
+    LogTensors,
+    PlainProgress,
+    ProgressBar,
+    Start,
+    Step,
+    TensorBoard,
+    progress,
+)
+
+
+def start(run_dir: Path, first_step: int = 0) -> Start:
+    recipe = tiny_recipe()
+    return Start(run_dir=run_dir, recipe=recipe, model=build(recipe, 10), first_step=first_step)
+
+
+def step(number: int) -> Step:
+    logits = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 0.0]])
+    return Step(number=number, loss=torch.tensor(0.5), logits=logits, labels=torch.tensor([1, 2]))
+
+
+MEASURED = {"loss": 0.5, "accuracy": 0.25, "images_per_second": 1234.5, "learning_rate": 0.01}
+
+
+def test_a_users_own_hook_sees_every_step_and_all_metrics(tmp_path: Path) -> None:
+    class Mine(Watch):
+        def begin(self, start: Start) -> None:
+            self.start = start
+
+        def after_step(self, step: Step) -> None:
+            super().after_step(step)
+            torch.testing.assert_close(step.probabilities.sum(dim=1), torch.ones(16))
+            assert torch.equal(step.classes, step.probabilities.argmax(dim=1))
+            assert step.labels.shape == (16,)
+
+    mine = Mine()
+    trained(tmp_path, hooks=(Hook(), mine), steps=25)
+    assert mine.start.run_dir == tmp_path
+    assert mine.start.first_step == 0
+    assert mine.steps == list(range(1, 26))
+    logged = {"step", "loss", "accuracy", "learning_rate", "images_per_second"}
+    validated = {"step", "validation_loss", "validation_accuracy"}
+    assert [set(line) for line in mine.metrics] == [logged, validated] * 3
+    assert mine.ended == 1
+
+
+def test_a_hook_is_ended_when_another_fails_to_begin(tmp_path: Path) -> None:
+    class Broken(Hook):
+        def begin(self, start: Start) -> None:
+            raise RunError("broken")
+
+    watch = Watch()
+    with pytest.raises(RunError, match="broken"):
+        trained(tmp_path, hooks=(watch, Broken()))
+    assert watch.ended == 1
+
+
+# --- metrics.jsonl
+
+
+def test_every_metric_of_a_run_is_a_line(tmp_path: Path) -> None:
+    watch = Watch()
+    trained(tmp_path, hooks=(watch,))
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == watch.metrics
+
+
+@pytest.mark.parametrize(
+    "torn", ['{"step": 2', '{"st', "2", '{"loss": 1}', '{"step": null}', "\0\0\0"]
+)
+def test_lines_beyond_the_resumed_step_and_a_torn_one_are_dropped(
+    torn: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n{"step": 20}\n{"step": 21}\n' + torn)
+    hook = JsonLines(path)
+    hook.begin(start(tmp_path, first_step=20))
+    hook.on_metrics({"step": 21, "loss": 0.5})
+    hook.end()
+    assert path.read_text() == '{"step": 1}\n{"step": 20}\n{"step": 21, "loss": 0.5}\n'
+
+
+def test_a_line_is_there_as_soon_as_it_is_measured(tmp_path: Path) -> None:
+    hook = JsonLines(tmp_path / "metrics.jsonl")
+    hook.begin(start(tmp_path))
+    hook.on_metrics({"step": 1})
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
+    hook.end()
+
+
+def test_metrics_that_cannot_be_kept_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(RunError, match=r"metrics\.jsonl cannot be written"):
+        JsonLines(tmp_path / "metrics.jsonl").begin(start(tmp_path))
+
+
+# --- tensors
+
+
+def test_named_tensors_are_printed_every_so_many_steps(tmp_path: Path) -> None:
+    file = io.StringIO()
+    hook = LogTensors(["probabilities", "classes", "logits.bias"], every=50, file=file)
+    hook.begin(start(tmp_path))
+    for number in range(1, 151):
+        hook.after_step(step(number))
+    lines = [line for line in file.getvalue().splitlines() if line.startswith("step ")]
+    names = ("probabilities", "classes", "logits.bias")
+    assert [line.split(" = ")[0] for line in lines] == [
+        f"step {number}: {name}" for number in (50, 100, 150) for name in names
+    ]
+    assert lines[1] == "step 50: classes = [1 0]"
+    assert "[[0.2119 0.5761 0.2119]" in lines[0]
+
+
+def test_an_unknown_tensor_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        trained(tmp_path, hooks=(LogTensors(["loss", "softmax_tensor"]),))
+    assert str(caught.value) == (
+        "no tensor is called 'softmax_tensor': expected loss, logits, probabilities, classes, "
+        "labels, logits.weight, logits.bias"
+    )
+
+
+def test_tensors_go_to_standard_error_unless_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook = LogTensors(["loss"], every=1)
+    hook.begin(start(tmp_path))
+    hook.after_step(step(1))
+    assert capsys.readouterr() == ("", "step 1: loss = 0.5\n")
+
+
+# --- progress
+
+
+def test_plain_progress_is_a_line_for_every_metrics(tmp_path: Path) -> None:
+    file, watch = io.StringIO(), Watch()
+    trained(tmp_path, hooks=(PlainProgress(file), watch))
+    lines = file.getvalue().splitlines()
+    assert len(lines) == len(watch.metrics) == 6
+    for line, metrics in zip(lines, watch.metrics, strict=True):
+        assert line.startswith(f"step {metrics['step']}/30  ")
+        assert ("images/s" in line) == ("loss" in metrics)
+        assert ("validation loss" in line) == ("validation_loss" in metrics)
+
+
+@pytest.mark.parametrize(
+    ("seconds_a_step", "left"), [(1, "0:20 left"), (60, "20:00 left"), (400, "2:13:20 left")]
+)
+def test_plain_progress_says_how_long_it_will_take(
+    seconds_a_step: int, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    file = io.StringIO()
+    hook = PlainProgress(file)
+    hook.begin(start(tmp_path, first_step=5))
+    now += 5 * seconds_a_step
+    hook.on_metrics({"step": 10} | MEASURED)
+    assert file.getvalue() == f"step 10/30  loss 0.5000  accuracy 25.00%  1,234 images/s  {left}\n"
+
+
+def test_the_bar_shows_the_figures_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(tmp_path, hooks=(ProgressBar(),))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "step 30/30" in err
+    assert "step 20: validation loss" in err
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [(True, ProgressBar), (False, PlainProgress)])
+def test_the_bar_is_for_terminals(
+    terminal: bool, kind: type[Hook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert type(progress()) is kind
+
+
+# --- TensorBoard
+
+
+def test_tensorboard_reads_the_events(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    watch = Watch()
+    trained(tmp_path, hooks=(TensorBoard(tmp_path / "events"), watch), steps=20)
+    events = accumulator.EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == {
+        *("loss", "accuracy", "learning_rate", "images_per_second"),
+        *("validation_loss", "validation_accuracy"),
+    }
+    read = [(event.step, event.value) for event in events.Scalars("loss")]
+    kept = [(line["step"], line["loss"]) for line in watch.metrics if "loss" in line]
+    assert read == [(number, pytest.approx(loss)) for number, loss in kept]
+
+
+def test_tensorboard_forgets_the_steps_that_are_done_again(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for first_step, steps in ((0, (10, 20)), (10, (20, 30))):
+        hook = TensorBoard(tmp_path)
+        hook.begin(start(tmp_path, first_step=first_step))
+        for number in steps:
+            hook.on_metrics({"step": number, "loss": number + first_step})
+        hook.end()
+    events = accumulator.EventAccumulator(str(tmp_path))
+    events.Reload()
+    read = [(event.step, event.value) for event in events.Scalars("loss")]
+    assert read == [(10, 10), (20, 30), (30, 40)]
+
+
+def test_tensorboard_that_is_not_installed_is_told_by_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard.writer", raising=False)
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    with pytest.raises(MissingExtraError, match=r"pip install 'cnn-mnist\[tensorboard\]'"):
+        TensorBoard(tmp_path)

@@ -1,0 +1,173 @@
+"""Trials: the same recipe from many seeds."""
+
+import json
+import multiprocessing
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import one_thread as one_thread  # a fixture of every test here
+from tiny import tiny_dataset, tiny_recipe
+
+from cnn_mnist.errors import CnnMnistError, Interrupted, RunError, WorkerError
+from cnn_mnist.training import trials as room
+from cnn_mnist.training.trials import run_trials
+
+DATA = tiny_dataset()
+
+
+def run(directory: Path, n: int, **changes: Any) -> dict[str, Any]:
+    """Few steps: the runs shall differ."""
+    recipe = tiny_recipe(steps=4, learning_rate=0.002)
+    return run_trials(directory, recipe, DATA, n=n, device="cpu", **{"processes": 1} | changes)
+
+
+def test_the_figures_are_those_of_the_runs(tmp_path: Path) -> None:
+    seen: dict[int, float] = {}
+
+    def see(seed: int, figures: dict[str, Any]) -> None:
+        seen[seed] = figures["accuracy"]
+
+    result = run(tmp_path, 3, first_seed=5, on_run=see)
+    accuracies = result["accuracies"]
+    assert len(set(result["losses"])) == 3  # the seeds differ
+    assert result["mean"] == pytest.approx(sum(accuracies) / 3)
+    assert result["mean_loss"] == pytest.approx(sum(result["losses"]) / 3)
+    squares = sum((accuracy - result["mean"]) ** 2 for accuracy in accuracies)
+    assert result["sd"] == pytest.approx((squares / 2) ** 0.5)
+    assert (result["n"], result["seeds"]) == (3, [5, 6, 7])
+    assert all(seconds > 0 for seconds in result["train_seconds"])
+    assert {path.name for path in tmp_path.iterdir()} == {"seed-5", "seed-6", "seed-7"}
+    assert seen == dict(zip((5, 6, 7), accuracies, strict=True))
+
+
+def test_the_result_is_json_that_says_what_it_was_measured_with(tmp_path: Path) -> None:
+    result = run(tmp_path, 1)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert result["recipe"]["learning_rate"] == 0.002
+    assert (result["dataset"], result["dataset_sha256"]) == ("tiny", DATA.sha256)
+    assert {"torch", "python"} <= result["versions"].keys()
+    assert "cores" in result["machine"]
+
+
+def test_one_run_has_no_deviation(tmp_path: Path) -> None:
+    result = run(tmp_path, 1)
+    assert (result["sd"], result["n"]) == (0.0, 1)
+    assert result["mean"] == result["accuracies"][0]
+
+
+def test_finished_runs_are_used_again_and_only_new_seeds_trained(tmp_path: Path) -> None:
+    first = run(tmp_path, 2)
+    metrics = tmp_path / "seed-0" / "metrics.jsonl"
+    lines = metrics.read_text(encoding="utf-8")
+    second = run(tmp_path, 3)
+    assert metrics.read_text(encoding="utf-8") == lines
+    for key in ("accuracies", "losses", "train_seconds"):
+        assert second[key][:2] == first[key]
+
+
+def test_processes_give_what_one_gives(tmp_path: Path) -> None:
+    alone = run(tmp_path / "one", 3)
+    together = run(tmp_path / "two", 3, processes=2)
+    assert (alone["processes"], together["processes"]) == (1, 2)
+    for key in ("accuracies", "losses", "seeds"):
+        assert together[key] == alone[key]
+
+
+def test_an_error_in_a_process_is_the_error_of_the_trials(tmp_path: Path) -> None:
+    run(tmp_path, 1)
+    with pytest.raises(RunError, match="dropout"):
+        run_trials(tmp_path, tiny_recipe(dropout=0.1), DATA, n=2, device="cpu", processes=2)
+
+
+def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="exit code 7"):
+        list(room._in_processes(Death(), [0, 1], 2))  # type: ignore[arg-type]
+
+
+class Death:
+    """A trial that takes its process with it."""
+
+    def __call__(self, seed: int) -> None:
+        os._exit(7)
+
+
+def test_stopped_trials_stop_their_processes_with_a_checkpoint(tmp_path: Path) -> None:
+    long = tiny_recipe(steps=10**6, checkpoint_every=10**6)
+    stopper = threading.Thread(target=stop_when_training, args=(tmp_path,))
+    stopper.start()
+    with pytest.raises(Interrupted, match="the same command goes on"):
+        run_trials(tmp_path, long, DATA, n=2, device="cpu", processes=2)
+    stopper.join()
+    assert multiprocessing.active_children() == []
+    assert len(list(tmp_path.glob("seed-*/checkpoints/step-*"))) == 2
+
+
+def test_ctrl_c_stops_trials_with_checkpoints_of_all_seeds(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnn_mnist", "trials", "--data", "digits", "--n", "2"]
+    command += ["--network", "softmax", "--steps", "1000000", "--processes", "2"]
+    process = subprocess.Popen(
+        [*command, "--run-dir", tmp_path], stderr=subprocess.PIPE, start_new_session=True
+    )
+    until = time.monotonic() + 120
+    while len(list(tmp_path.glob("seed-*/metrics.jsonl"))) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    for seed in range(2):
+        steps = [int(path.name[5:]) for path in tmp_path.glob(f"seed-{seed}/checkpoints/step-*")]
+        assert max(steps) % 500  # not one of those that are written on the way
+
+
+@pytest.mark.parametrize("error", [Interrupted("stopped", 15), WorkerError("lost", 7)])
+def test_an_error_is_the_same_on_the_other_side_of_a_process(error: CnnMnistError) -> None:
+    same = ForkingPickler.loads(ForkingPickler.dumps(error))
+    assert (type(same), str(same), same.exit_code) == (type(error), str(error), error.exit_code)
+
+
+def stop_when_training(directory: Path) -> None:
+    """SIGTERM to this process once both seeds have begun."""
+    until = time.monotonic() + 120
+    while len(list(directory.glob("seed-*/metrics.jsonl"))) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_the_deviation_is_the_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Fake:
+        def __init__(self, run_dir: Path, recipe: object, *, seed: int, device: str) -> None:
+            self.seed = seed
+
+        def train(self, data: object) -> "Fake":
+            return self
+
+        def evaluate(self, data: object) -> dict[str, float]:
+            return {"accuracy": [0.97, 0.98, 0.99][self.seed], "loss": 0.1, "train_seconds": 1.0}
+
+    monkeypatch.setattr(room, "Classifier", Fake)
+    result = run(tmp_path, 3)
+    assert result["mean"] == pytest.approx(0.98)
+    assert result["sd"] == pytest.approx(0.01) == statistics.stdev([0.97, 0.98, 0.99])
+
+
+@pytest.mark.parametrize("steps", [2, 40])
+def test_runs_to_another_step_are_not_mixed_in(steps: int, tmp_path: Path) -> None:
+    run(tmp_path, 1)
+    with pytest.raises(RunError, match=f"seed-0 is a run to step 4,.*to step {steps}"):
+        run_trials(tmp_path, tiny_recipe(steps=steps, learning_rate=0.002), DATA, n=1, device="cpu")
+
+
+def test_runs_of_another_recipe_are_not_mixed_in(tmp_path: Path) -> None:
+    run(tmp_path, 1)
+    with pytest.raises(RunError, match="dropout"):
+        run_trials(tmp_path, tiny_recipe(dropout=0.1), DATA, n=1, device="cpu")
