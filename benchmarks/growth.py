@@ -59,9 +59,7 @@ def main() -> None:
             for number in range(count):
                 picture = Image.fromarray(images[number % len(images)]).resize((84, 84))
                 picture.save(files / f"{number}.png", compress_level=1)
-            result["pictures"][count] = measure(
-                [*COMMAND, "predict", "--csv", os.fspath(files)]
-            )
+            result["pictures"][count] = measure([*COMMAND, "predict", "--csv", os.fspath(files)])
         for steps in STEPS:
             run = ["train", "--steps", str(steps), "--run-dir", os.fspath(folder / f"run-{steps}")]
             result["steps"][steps] = measure([*COMMAND, *run])

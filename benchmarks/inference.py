@@ -5,9 +5,9 @@
 
 The tutorial's network with untrained weights (their speed is the same): `cnn_mnist.Model`, also in
 8-bit arithmetic; ONNX Runtime called directly; PyTorch, as commonly written; Keras
-(`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the threads of one
-runtime wait busily for more work and would slow down the next; the processes run in turn, A B A B
-... The inputs are floats, ready to use, and all ways except 8-bit arithmetic must give the same
+(`predict_on_batch`) and a `tf.function`. Each way has processes of its own, since the threads of a
+runtime wait busily for more work and would slow down the next one; the processes run in turn, A B A
+B ... The inputs are floats, ready to use, and all ways except 8-bit arithmetic must give the same
 logits. The last line of standard output is one JSON object: the median time of a call, images per
 second, and the ratio of the medians to that of `cnn_mnist.Model`.
 """
@@ -162,9 +162,7 @@ def compare(pythons: dict[str, Path], model: Path, size: int) -> dict[str, dict[
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--tensorflow", type=Path, help="its environment; default: no TensorFlow"
-    )
+    parser.add_argument("--tensorflow", type=Path, help="its environment; default: no TensorFlow")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--model", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""Recipes: validated, frozen, and rebuilt from JSON without trust."""
+"""Recipes: validated, frozen, and rebuilt from JSON with every value checked."""
 
 import dataclasses
 import json
@@ -15,16 +15,16 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def test_the_named_recipes_are_those_of_the_command_line() -> None:
-    assert list(RECIPES) == ["standard", "tutorial", "fast", "accurate", "best"]
+    assert list(RECIPES) == ["accurate", "best", "fast", "standard", "tutorial"]
     assert all(named(name).name == name for name in RECIPES)
 
 
-def test_the_tutorial_is_kept_to_the_letter() -> None:
+def test_the_tutorial_recipe_equals_the_tutorial() -> None:
     tutorial = named("tutorial")
     assert (tutorial.network, tutorial.dropout, tutorial.batch_size) == ("cnn", 0.4, 100)
     assert (tutorial.optimizer, tutorial.weight_decay, tutorial.label_smoothing) == ("sgd", 0, 0)
     assert (tutorial.augmentation, tutorial.steps) == ("none", 20_000)
-    assert {tutorial.learning_rate_at(step) for step in range(20_000)} == {0.001}
+    assert (tutorial.schedule, tutorial.learning_rate) == ("constant", 0.001)
 
 
 def test_a_named_recipe_takes_changes_and_stays_as_it_was() -> None:
@@ -33,7 +33,7 @@ def test_a_named_recipe_takes_changes_and_stays_as_it_was() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(RecipeError, match=r"'slow'.*standard, tutorial, fast, accurate, best"):
+    with pytest.raises(RecipeError, match=r"'slow'.*accurate, best, fast, standard, tutorial"):
         named("slow")
 
 
@@ -41,10 +41,6 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     ("field", "value"),
     [
         ("name", None),
-        ("network", "resnet"),
-        ("optimizer", "lion"),
-        ("schedule", "cosine"),
-        ("augmentation", "mixup"),
         ("precision", "float8"),
         ("steps", 0),
         ("steps", -1),
@@ -69,7 +65,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("weight_decay", float("nan")),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_by_field_and_value(field: str, value: object) -> None:
+def test_an_impossible_value_is_refused_by_field_and_value(field: str, value: object) -> None:
     with pytest.raises(RecipeError, match=f"{field}={value!r}"):
         recipe(**{field: value})
 
@@ -79,7 +75,7 @@ def test_a_recipe_error_is_a_value_error() -> None:
         recipe(steps=0)
 
 
-def test_a_whole_number_is_taken_for_a_real_one() -> None:
+def test_an_integer_is_accepted_for_a_float() -> None:
     assert type(recipe(learning_rate=1).learning_rate) is float
 
 
@@ -114,38 +110,13 @@ def test_no_json_is_trusted(values: object, message: str) -> None:
         Recipe.from_dict(values)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 10, 2000])
-@pytest.mark.parametrize("warmup", [0.0, 0.2, 0.99])
-def test_every_update_of_one_cycle_has_a_rate_above_0_and_up_to_the_highest(
-    steps: int, warmup: float
-) -> None:
-    one_cycle = recipe(steps=steps, warmup=warmup)
-    rates = [one_cycle.learning_rate_at(step) for step in range(steps)]
-    assert all(0 < rate <= 0.1 * (1 + 1e-9) for rate in rates)
-
-
-def test_one_cycle_goes_up_for_the_warmup_and_down_for_the_rest() -> None:
-    rates = [recipe(warmup=0.2).learning_rate_at(step) for step in range(100)]
-    peak = rates.index(max(rates))
-    assert peak == pytest.approx(20, abs=1)
-    assert rates[: peak + 1] == sorted(rates[: peak + 1])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert max(rates) == pytest.approx(0.1, rel=0.05)
-    assert rates[-1] < 0.005
-
-
-def test_the_schedule_fits_itself_to_the_steps() -> None:
-    short, long = recipe(steps=100), recipe(steps=1000)
-    assert short.learning_rate_at(50) == pytest.approx(long.learning_rate_at(500), rel=0.02)
-
-
 @pytest.mark.parametrize(
     "changes", [{"name": "x"}, {"steps": 5}, {"log_every": 5}, {"checkpoint_every": 5}]
 )
-def test_what_trains_the_same_model_is_no_difference(changes: dict[str, Any]) -> None:
+def test_settings_that_train_the_same_model_are_no_difference(changes: dict[str, Any]) -> None:
     assert recipe().differences(recipe(**changes)) == []
 
 
-def test_what_trains_another_model_is_named_with_both_values() -> None:
+def test_settings_that_train_another_model_are_named_with_both_values() -> None:
     other = recipe(batch_size=7, network="softmax")
     assert recipe().differences(other) == ["network: 'cnn' -> 'softmax'", "batch_size: 100 -> 7"]

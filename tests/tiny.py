@@ -1,4 +1,4 @@
-"""What the tests of training share: data learnt in seconds, small recipes, watchers."""
+"""Share among the tests of training: data learnt in seconds, small recipes, hooks that watch."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from cnn_mnist.data.dataset import Dataset, Split
+from cnn_mnist.files import sha256
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.run import Run
 from cnn_mnist.training.hooks import Hook, Step
@@ -22,7 +23,7 @@ from cnn_mnist.training.trainer import Trainer
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """The networks here are too small to share, and other programs may hold the cores."""
+    """Use one thread: the networks here are too small for more, and the cores may be busy."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -30,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 
 def tiny_split(count: int, *, seed: int = 0) -> Split:
-    """Noisy copies of ten patterns, `count` in all, every class among them."""
+    """Return noisy copies of ten patterns, `count` in all, every class among them."""
     patterns = np.random.default_rng(99).random((10, 28, 28)) > 0.7
     random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(count) % 10).astype(np.uint8)
@@ -39,13 +40,13 @@ def tiny_split(count: int, *, seed: int = 0) -> Split:
 
 
 def tiny_dataset(name: str = "tiny", *, seed: int = 0) -> Dataset:
-    """240 images to train and validate with, 50 to test."""
+    """Return 240 images to train and validate with, and 50 to test."""
     whole, test = tiny_split(240, seed=2 * seed), tiny_split(50, seed=2 * seed + 1)
     return Dataset.from_arrays(name, (whole.images, whole.labels), (test.images, test.labels))
 
 
 def tiny_recipe(**changes: Any) -> Recipe:
-    """Thirty steps of softmax regression; the fields in `changes` replaced."""
+    """Return thirty steps of softmax regression, the fields in `changes` replaced."""
     fields = {
         "name": "tiny",
         "network": "softmax",
@@ -67,8 +68,20 @@ def trained(
     return train(Run(run_dir), recipe, tiny_dataset(), seed=seed, device="cpu", hooks=hooks)
 
 
+def hashes(run_dir: Path, step: int) -> tuple[str, str]:
+    """Return the SHA-256 of a checkpoint's weights and of its optimizer's state."""
+    folder = run_dir / "checkpoints" / f"step-{step:08d}"
+    return sha256(folder / "model.safetensors"), sha256(folder / "optimizer.safetensors")
+
+
+def kept_metrics(run_dir: Path) -> list[dict[str, float]]:
+    """Return the metrics of a run, without the speed."""
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [{key: line[key] for key in line if key != "images_per_second"} for line in lines]
+
+
 class Watch(Hook):
-    """Keeps what it sees."""
+    """Keeps what it is told."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []
@@ -88,7 +101,7 @@ class Watch(Hook):
 
 
 class SendSignal(Hook):
-    """Sends this process a signal after a step, so many times."""
+    """Sends this process a signal after a step, a number of times."""
 
     def __init__(self, number: signal.Signals, *, at: int, times: int = 1) -> None:
         self.number, self.at, self.times = number, at, times
@@ -99,7 +112,7 @@ class SendSignal(Hook):
                 os.kill(os.getpid(), self.number)
 
 
-if __name__ == "__main__":  # RUN_DIR STEP CHANGES: train, and die without a word after STEP
+if __name__ == "__main__":  # RUN_DIR STEP CHANGES: train, and be killed after STEP
     torch.set_num_threads(1)
     kill = SendSignal(signal.SIGKILL, at=int(sys.argv[2]))
     trained(Path(sys.argv[1]), hooks=(kill,), **json.loads(sys.argv[3]))

@@ -1,11 +1,11 @@
-"""What the tutorial's code prints, run on MNIST block by block.
+"""Run the code of the tutorial block by block and print what each block prints.
 
-    python benchmarks/lesson.py RUN > benchmarks/results/lesson.json
+    python tools/run_tutorial.py RUN > benchmarks/results/tutorial_page.json
 
-RUN is a finished run of the recipe `standard`, seed 0 (`cnn-mnist train` makes it); the tutorial
-knows it as `runs/standard`. All Python blocks run in one session, and the commands whose output the
-page shows. `python docs/build.py` puts the output into the pages. The last line of standard output
-is one JSON object.
+RUN is a finished run of the recipe `standard` on MNIST, seed 0 (`cnn-mnist train` makes it); the
+tutorial calls it `runs/standard`. All Python blocks run in one session; of the commands, only those
+run whose output the page shows. `python tools/build_docs.py` puts the output into the pages. The
+last line of standard output is one JSON object.
 """
 
 import argparse
@@ -20,12 +20,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from markdown_blocks import Block, blocks
+
 from cnn_mnist.machine import machine, versions
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "docs"))
-
-from blocks import Block, blocks  # noqa: E402 - the pages' own helper
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
@@ -33,23 +32,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="a finished run of `standard` on MNIST")
     run = parser.parse_args().run.resolve()
-    page = (ROOT / "docs" / "templates" / "tutorial.md").read_text("utf-8")
+    page = (DOCS / "templates" / "tutorial.md").read_text("utf-8")
     session: dict[str, Any] = {"__name__": "__main__"}
     outputs = []
+    start = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(run, Path(folder, "runs", "standard"))
+        shutil.copy(DOCS / "pictures" / "my-digit.png", folder)
         os.chdir(folder)
-        shutil.copytree(run, "runs/standard")
-        shutil.copy(ROOT / "docs" / "pictures" / "my-digit.png", "my-digit.png")
         for block in blocks(page):
-            ran = {"language": block.language, "code": block.code}
-            outputs.append(ran | {"output": output(block, session)})
-            print(block.code, outputs[-1]["output"], file=sys.stderr, sep="\n")
-        os.chdir(ROOT)
+            printed = output(block, session)
+            outputs.append({"language": block.language, "code": block.code, "output": printed})
+            print(block.code, printed, file=sys.stderr, sep="\n")
+        os.chdir(start)
     print(json.dumps({"blocks": outputs, "versions": versions(), "machine": machine()}))
 
 
 def output(block: Block, session: dict[str, Any]) -> str:
-    """What a block prints, both streams together; a command that is not shown is not run."""
+    """Run a block and return its standard output and error; a command that is not shown is not run.
+
+    Args:
+        block: Python or bash.
+        session: the variables of the Python blocks; it changes.
+
+    Raises:
+        CalledProcessError: a command failed.
+    """
     if block.language == "bash":
         if not block.shown:
             return ""

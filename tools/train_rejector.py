@@ -1,15 +1,15 @@
-"""Train the judge: a small network that knows the ten digits and all else.
+"""Train the rejector: a small network that tells the ten digits from everything else.
 
     pip install Hershey-Fonts matplotlib
-    python benchmarks/judge.py > benchmarks/results/judge.json
+    python tools/train_rejector.py > benchmarks/results/rejector.json
 
-It learns MNIST's training images, as they are and turned and sheared, brought to MNIST's form as
-`predict` does it; the digits of single-stroke fonts, the 1 with a flag, the 7 with a bar and the 0
-with a slash, which MNIST's American writers hardly made; and, as an eleventh class, what is no
-digit: the FITTING family of nondigits.py, two digits side by side, halves of digits. The threshold
-is set so that `REFUSED` of MNIST's validation images are refused. Neither the network that reads
-nor the test set has a part in it. It writes `src/cnn_mnist/pretrained/judge.onnx`, the threshold in
-its metadata; the last line of standard output is one JSON object.
+It is trained on MNIST's training images, as they are, and turned and sheared and brought to MNIST's
+form as `predict` does it; on the digits of single-stroke fonts, the 1 with a flag, the 7 with a bar
+and the 0 with a slash, which MNIST's American writers hardly made; and, as an eleventh class, on
+non-digits: the FITTING family of nondigits.py, two digits side by side, halves of digits. The
+threshold is set so that the share `REFUSED` of MNIST's validation images is refused. Neither the
+network that reads nor the test set is used. Writes `src/cnn_mnist/reading/rejector.onnx`, with the
+threshold in its metadata. The last line of standard output is one JSON object.
 """
 
 import json
@@ -22,21 +22,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from nondigits import FITTING, HAND, Drawing, Generator, in_strokes, pen, ring
+from letters import HAND, in_strokes
+from nondigits import FITTING
+from pen import Drawing, Generator, pen, ring
 from PIL import Image
 from torch import nn
 
 from cnn_mnist import load
-from cnn_mnist.export import export_onnx
-from cnn_mnist.image import to_glyph
+from cnn_mnist.export.onnx import export_onnx
 from cnn_mnist.machine import machine, versions
-from cnn_mnist.reading import JUDGE
+from cnn_mnist.reading.glyph import to_glyph
+from cnn_mnist.reading.rejector import REJECTOR
 
 Images = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
 
 SEED = 0
-PLAIN, VARIED, WRITTEN, ONES, SEVENS, ZEROS = 36_000, 19_000, 6_000, 2_000, 1_500, 500
+PLAIN, DISTORTED, WRITTEN, ONES, SEVENS, ZEROS = 36_000, 19_000, 6_000, 2_000, 1_500, 500
 PAIRS, HALVES = 3_000, 2_000
 DRAWINGS = {
     "hand letter": 5_000,
@@ -50,13 +52,13 @@ DRAWINGS = {
 }
 EPOCHS, BATCH_SIZE = 10, 128
 NONE = 10
-"""The class of what is no digit."""
+"""The class of everything that is not a digit."""
 REFUSED = 0.007
-"""Share of true digits that the threshold may cost; the promise is 1 %."""
+"""Share of true digits that the threshold may refuse; the limit promised to users is 1 %."""
 
 
 def network() -> nn.Sequential:
-    """56,000 parameters."""
+    """Build the network: 56,000 parameters."""
     return nn.Sequential(
         *(nn.Conv2d(1, 24, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(24, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
@@ -66,26 +68,26 @@ def network() -> nn.Sequential:
 
 
 def form(ink: Ink) -> Images:
-    """MNIST's form of some ink, as bytes."""
+    """Return ink in MNIST's form, `(28, 28)`."""
     return np.rint(to_glyph(cut(ink)) * 255).astype(np.uint8)
 
 
 def cut(ink: Ink) -> Ink:
-    """Ink cut to its box."""
+    """Cut ink to its bounding box."""
     rows, columns = (np.flatnonzero((ink > 0.3).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def drawn(draw: Callable[[Generator], Drawing], generator: Generator) -> Images:
-    """MNIST's form of a drawing that is not blank, as noise above a high level may be."""
+    """Draw until the drawing is not blank, as blots may be; return it in MNIST's form."""
     drawing = draw(generator)
     while (drawing < 100).mean() < 0.005:
         drawing = draw(generator)
     return form(1 - drawing.astype(np.float32) / 255)
 
 
-def varied(image: Images, generator: Generator) -> Ink:
-    """A digit four times as large, turned, sheared and stretched as hands do it."""
+def distorted(image: Images, generator: Generator) -> Ink:
+    """Return the ink of a digit, four times as large, turned, sheared and stretched as by hand."""
     turn, shear = generator.normal(0, 0.16), generator.normal(0, 0.15)
     x, y = np.exp(generator.normal(0, 0.1, 2)) / 4
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -99,7 +101,7 @@ def varied(image: Images, generator: Generator) -> Ink:
 
 
 def flagged_one(generator: Generator) -> Drawing:
-    """A 1 whose flag falls steeply from the top; now and then with a foot."""
+    """Draw a 1 whose flag falls steeply from the top, sometimes with a foot."""
     top = np.array([generator.uniform(0.45, 0.6), 0])
     flag = generator.uniform(0.12, 0.5)
     drop = flag * math.tan(math.radians(generator.uniform(28, 65)))
@@ -112,7 +114,7 @@ def flagged_one(generator: Generator) -> Drawing:
 
 
 def barred_seven(generator: Generator) -> Drawing:
-    """A 7 with a level top, half of them with a bar through the stem."""
+    """Draw a 7 with a level top, half of the time with a bar through the stem."""
     width = generator.uniform(0.4, 0.75)
     right = np.array([0.5 + width / 2, 0])
     left = right - (width, -width * generator.uniform(-0.15, 0.2))
@@ -125,15 +127,15 @@ def barred_seven(generator: Generator) -> Drawing:
 
 
 def slashed_zero(generator: Generator) -> Drawing:
-    """A 0 with a slash, as programmers write it."""
+    """Draw a 0 with a slash, as programmers write it."""
     rise = generator.uniform(0.5, 1)
     slash = np.array([(0.5 - rise / 2, 0.5 + rise / 2), (0.5 + rise / 2, 0.5 - rise / 2)])
     return pen([ring(generator), slash], generator, wobble=0.03)
 
 
 def pair(images: Images, generator: Generator) -> Images:
-    """Two digits so near to each other that they touch or nearly do."""
-    left, right = (cut(varied(image, generator)) for image in images)
+    """Return two digits that touch or nearly touch."""
+    left, right = (cut(distorted(image, generator)) for image in images)
     gap = int(generator.integers(-12, 8))
     height = max(len(left), len(right))
     both = np.zeros((height, left.shape[1] + right.shape[1] + max(gap, 0)), np.float32)
@@ -145,21 +147,21 @@ def pair(images: Images, generator: Generator) -> Images:
 
 
 def half(image: Images, generator: Generator) -> Images:
-    """What a cut from top to bottom leaves of a wide digit."""
-    ink = cut(varied(image, generator))
+    """Return one half of a wide digit that is cut from top to bottom."""
+    ink = cut(distorted(image, generator))
     place = int(ink.shape[1] * generator.uniform(0.4, 0.6))
     return form(ink[:, :place] if generator.random() < 0.5 else ink[:, place:])
 
 
 def examples(images: Images, labels: Images, generator: Generator) -> tuple[Images, Images]:
-    """Forms `(N, 28, 28)` and their classes."""
-    plain, other = np.split(generator.permutation(len(images))[: PLAIN + VARIED], [PLAIN])
+    """Return the training images `(N, 28, 28)` in MNIST's form, and their classes `(N,)`."""
+    plain, other = np.split(generator.permutation(len(images))[: PLAIN + DISTORTED], [PLAIN])
     wide = np.flatnonzero(~np.isin(labels, (1, 4, 7)))
     written = generator.integers(10, size=WRITTEN)
     couples = generator.integers(len(images), size=(PAIRS, 2))
     groups = [
         (labels[plain], images[plain]),
-        (labels[other], [form(varied(images[index], generator)) for index in other]),
+        (labels[other], [form(distorted(images[index], generator)) for index in other]),
         (written, [drawn(partial(in_strokes, HAND, [str(c)]), generator) for c in written]),
         (np.full(ZEROS, 0), [drawn(slashed_zero, generator) for _ in range(ZEROS)]),
         (np.full(ONES, 1), [drawn(flagged_one, generator) for _ in range(ONES)]),
@@ -179,48 +181,48 @@ def examples(images: Images, labels: Images, generator: Generator) -> tuple[Imag
 
 
 def train(images: Images, classes: Images) -> nn.Sequential:
-    """Fit the network; the learning rate falls in a half cosine."""
+    """Train the network; the learning rate falls in a half cosine."""
     torch.manual_seed(SEED)
-    judge = network()
+    rejector = network()
     inputs, targets = torch.from_numpy(images), torch.from_numpy(classes).long()
     steps = len(images) // BATCH_SIZE
-    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(rejector.parameters(), lr=2e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * steps)
     for epoch in range(EPOCHS):
         order = torch.randperm(len(images))
         for batch in order[: steps * BATCH_SIZE].split(BATCH_SIZE):
-            shift = torch.randint(-1, 2, (2,)).tolist()  # as the rounding of a centre of mass does
+            shift = torch.randint(-1, 2, (2,)).tolist()  # as rounding of the centre of mass does
             pixels = inputs[batch].roll(shift, dims=(1, 2))[:, None].float() / 255
-            loss = F.cross_entropy(judge(pixels), targets[batch], label_smoothing=0.01)
+            loss = F.cross_entropy(rejector(pixels), targets[batch], label_smoothing=0.01)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
         print(f"epoch {epoch + 1} of {EPOCHS}: loss {loss.item():.3f}", file=sys.stderr)
-    return judge.eval()
+    return rejector.eval()
 
 
-def digit_probability(judge: nn.Sequential, images: Images) -> npt.NDArray[np.float32]:
-    """Of each image, that it is a digit."""
+def digit_probability(rejector: nn.Sequential, images: Images) -> npt.NDArray[np.float32]:
+    """Return the probability that an image is a digit, `(N,)`, of images `(N, 28, 28)`."""
     with torch.inference_mode():
-        probabilities = judge(torch.from_numpy(images)[:, None].float() / 255).softmax(dim=1)
+        probabilities = rejector(torch.from_numpy(images)[:, None].float() / 255).softmax(dim=1)
     return 1 - probabilities[:, NONE].numpy()
 
 
 def main() -> None:
-    """Train, fit the threshold, write, print."""
+    """Train, fit the threshold, write the model file, print."""
     dataset, generator = load("mnist"), np.random.default_rng(SEED)
     images, classes = examples(dataset.train.images, dataset.train.labels, generator)
-    judge = train(images, classes)
+    rejector = train(images, classes)
     validation = dataset.validation.images
     forms = np.stack([form(image.astype(np.float32) / 255) for image in validation])
-    threshold = float(np.quantile(digit_probability(judge, forms), REFUSED))
+    threshold = float(np.quantile(digit_probability(rejector, forms), REFUSED))
     metadata = {"threshold": threshold, "seed": SEED}
-    export_onnx(judge, JUDGE, validation, metadata)
+    export_onnx(rejector, REJECTOR, validation, metadata)
     result = {
         "examples": {str(class_): int((classes == class_).sum()) for class_ in range(NONE + 1)},
         "threshold": threshold,
-        "file_bytes": JUDGE.stat().st_size,
+        "file_bytes": REJECTOR.stat().st_size,
     }
     print(json.dumps(result | {"versions": versions(), "machine": machine()}))
 

@@ -25,7 +25,7 @@ from cnn_mnist.inference.model import Model, inputs
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.identity import read_identity, recipe_and_seed
 from cnn_mnist.runs.json_files import read_json, write_json
-from cnn_mnist.runs.run import Run
+from cnn_mnist.runs.run import Run, drop_old_checksums
 
 with needs_extra("train", "training"):
     from torch import nn
@@ -229,6 +229,8 @@ class Classifier:
         if format_ != "onnx":
             path = path or self.run.path / FORMATS[format_].file.format(step=checkpoint.step)
             return export_tensorflow(model, path, images, format_=format_, step=checkpoint.step)
+        if path is None:
+            drop_old_checksums(self.run)
         return export_onnx(
             model, path or self.run.model_file, images, metadata, weights=weights, scales=scales
         )

@@ -1,9 +1,9 @@
-"""The manifest: what MNIST's true bytes are, and where they lie."""
+"""The catalogue: MNIST's checksums and mirrors."""
 
 from cnn_mnist.data.catalog import ANY_IDX, DIGITS, MNIST, SOURCES
 
 
-def test_the_true_bytes_of_mnist_are_these() -> None:
+def test_the_checksums_of_mnist_are_these() -> None:
     assert {file.name: (file.dimensions, file.sha256[:8]) for file in MNIST.files} == {
         "train-images-idx3-ubyte": (3, "ba891046"),
         "train-labels-idx1-ubyte": (1, "65a50cbb"),
@@ -31,7 +31,7 @@ def test_a_file_is_looked_for_under_both_spellings_plain_and_compressed() -> Non
     }
 
 
-def test_of_a_users_own_data_any_content_is_taken() -> None:
+def test_a_users_own_files_may_have_any_content() -> None:
     assert {file.sha256 for file in ANY_IDX} == {None}
     assert [file.name for file in ANY_IDX] == [file.name for file in MNIST.files]
 

@@ -1,4 +1,4 @@
-"""A data set in memory: its splits fit, do not overlap, and have one hash."""
+"""A data set in memory: its splits are checked, disjoint, and hashed."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from cnn_mnist.errors import DataError
 
 
 def pair(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images that carry their own number, and labels 0 to 9."""
+    """Return images that hold their own index, and labels 0 to 9."""
     images = np.zeros((count, 28, 28), np.uint8)
     images[:, 0, 0] = np.arange(count)
     return images, (np.arange(count) % 10).astype(np.uint8)
@@ -20,7 +20,7 @@ def tiny() -> Dataset:
     return Dataset.from_arrays("tiny", pair(120), pair(30))
 
 
-def test_the_first_twelfth_of_the_training_images_validates_and_the_rest_trains() -> None:
+def test_the_first_twelfth_of_the_training_images_is_the_validation_split() -> None:
     dataset = tiny()
     assert dataset.validation.images[:, 0, 0].tolist() == list(range(10))
     assert dataset.train.images[:, 0, 0].tolist() == list(range(10, 120))
@@ -58,7 +58,7 @@ def test_twelve_training_images_are_enough_and_eleven_are_not() -> None:
         (np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8), "at least one image"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(
+def test_arrays_of_the_wrong_type_or_shape_are_refused(
     images: np.ndarray, labels: np.ndarray, message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
@@ -66,14 +66,14 @@ def test_arrays_that_do_not_fit_are_refused(
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_the_highest_label_of_any_split_decides_the_number_of_classes(split: str) -> None:
+def test_the_highest_label_of_any_split_sets_the_number_of_classes(split: str) -> None:
     dataset = tiny()
     assert dataset.classes == 10
     high = Split(dataset.splits[split].images, dataset.splits[split].labels + np.uint8(37))
     assert replace(dataset, **{split: high}).classes == 47
 
 
-def test_the_hash_is_the_same_for_the_same_values_however_they_lie_in_memory() -> None:
+def test_the_hash_does_not_depend_on_the_memory_layout() -> None:
     images, labels = pair(120)
     strided = np.repeat(images, 2, axis=0)[::2], np.repeat(labels, 2)[::2]
     assert Dataset.from_arrays("other name", strided, pair(30)).sha256 == tiny().sha256
@@ -87,7 +87,7 @@ def test_the_hash_changes_with_any_value(split: str, array: str) -> None:
     assert dataset.sha256 != tiny().sha256
 
 
-def test_the_hash_changes_with_where_a_split_ends() -> None:
+def test_the_hash_changes_where_a_split_ends_elsewhere() -> None:
     blank = np.zeros((60, 28, 28), np.uint8), np.zeros(60, np.uint8)
     hashes = set()
     for cut in (20, 40):

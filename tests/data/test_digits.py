@@ -1,4 +1,4 @@
-"""The digits of scikit-learn in MNIST's form."""
+"""scikit-learn's digits in MNIST's form."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ def dataset() -> Dataset:
 
 @pytest.fixture(scope="module")
 def images(dataset: Dataset) -> np.ndarray:
-    """All 1,797 of them, in scikit-learn's order."""
+    """Return all 1,797 images in scikit-learn's order."""
     return np.concatenate(
         [dataset.splits[name].images for name in ("validation", "train", "test")]
     ).astype(np.float64)
 
 
-def test_there_are_1500_and_297_of_ten_classes(dataset: Dataset) -> None:
+def test_there_are_1500_and_297_digits_of_ten_classes(dataset: Dataset) -> None:
     assert dataset.name == "digits"
     assert {name: len(split) for name, split in dataset.splits.items()} == {
         "train": 1375,
@@ -36,12 +36,12 @@ def test_no_label_is_changed(dataset: Dataset) -> None:
     np.testing.assert_array_equal(np.concatenate(labels), load_digits().target)
 
 
-def test_two_loads_are_the_same(dataset: Dataset) -> None:
+def test_loading_twice_gives_the_same_data_set(dataset: Dataset) -> None:
     assert digits.load().sha256 == dataset.sha256
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_the_centre_of_mass_lies_where_mnist_has_it(images: np.ndarray, axis: int) -> None:
+def test_the_centre_of_mass_lies_as_in_mnist(images: np.ndarray, axis: int) -> None:
     mass = images.sum(axis=3 - axis)
     centre = mass @ (np.arange(28) + 0.5) / mass.sum(axis=1)
     assert np.abs(centre - 14.5).max() <= 0.5
@@ -54,6 +54,6 @@ def test_no_digit_wraps_around_an_edge(images: np.ndarray, axis: int) -> None:
     assert (last - first + 1).max() <= 20
 
 
-def test_a_digit_is_enlarged_not_redrawn(images: np.ndarray) -> None:
+def test_enlarging_keeps_the_amount_of_ink_for_the_area(images: np.ndarray) -> None:
     small = load_digits().images.sum(axis=(1, 2)) * (255 / 16)
     np.testing.assert_allclose(images.sum(axis=(1, 2)) / small, (20 / 8) ** 2, rtol=0.12)

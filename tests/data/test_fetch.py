@@ -1,4 +1,4 @@
-"""Downloading: whatever a mirror does, the bytes are true or the file is not there."""
+"""Downloading: whatever a mirror does, a file has the right bytes or does not exist."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnn_mnist.data import fetch as room
+from cnn_mnist.data import fetch as fetch_module
 from cnn_mnist.data import idx
 from cnn_mnist.data.catalog import Source
 from cnn_mnist.data.fetch import cache_directory, fetch
@@ -25,12 +25,12 @@ CHUNK = bytes(1 << 16)
 
 
 class Mirrors(ThreadingHTTPServer):
-    """A server that is one mirror under each path: `/true/`, `/hangs/`, ... (see `Visit`)."""
+    """A server with a mirror under each path: `/good/`, `/hangs/`, ... (see `Handler`)."""
 
     daemon_threads = True
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Visit)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
         self.requests: list[str] = []
         self.over = threading.Event()
@@ -43,11 +43,11 @@ class Mirrors(ThreadingHTTPServer):
         return replace(source, mirrors=tuple(map(self.url, behaviours)))
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes away is what many of these tests are about."""
+        """Print nothing: many of these tests are about clients that disconnect."""
 
 
-class Visit(BaseHTTPRequestHandler):
-    """One request; the first part of its path names the method that answers."""
+class Handler(BaseHTTPRequestHandler):
+    """A request; the first part of its path names the method that answers it."""
 
     server: Mirrors
 
@@ -57,7 +57,7 @@ class Visit(BaseHTTPRequestHandler):
         getattr(self, behaviour)((self.server.folder / name).read_bytes())
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Print nothing."""
 
     def send(self, body: bytes, *, length: int | None = None, encoding: str | None = None) -> None:
         self.send_response(200)
@@ -67,10 +67,10 @@ class Visit(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def true(self, body: bytes) -> None:
+    def good(self, body: bytes) -> None:
         self.send(body)
 
-    def true_to_three_at_once(self, body: bytes) -> None:
+    def good_to_three_at_once(self, body: bytes) -> None:
         if len(self.server.requests) <= 3:
             self.server.three_at_once.wait()
         self.send(body)
@@ -79,7 +79,7 @@ class Visit(BaseHTTPRequestHandler):
         self.send(gzip.compress(gzip.decompress(body), 1))
 
     def declared_as_encoded(self, body: bytes) -> None:
-        self.send(body, encoding="gzip")  # some servers do: what arrives is the plain file
+        self.send(body, encoding="gzip")  # as some servers do: the plain file arrives
 
     def encoded_on_the_way(self, body: bytes) -> None:
         self.send(gzip.compress(body), encoding="gzip")
@@ -93,7 +93,7 @@ class Visit(BaseHTTPRequestHandler):
     def hangs(self, body: bytes) -> None:
         self.server.over.wait()
 
-    def hangs_half_way(self, body: bytes) -> None:
+    def hangs_halfway(self, body: bytes) -> None:
         self.send(body[: len(body) // 2], length=len(body))
         self.server.over.wait()
 
@@ -106,7 +106,7 @@ class Visit(BaseHTTPRequestHandler):
     def truncates(self, body: bytes) -> None:
         self.send(body[: len(body) // 2], length=len(body))
 
-    def truncates_in_silence(self, body: bytes) -> None:
+    def truncates_silently(self, body: bytes) -> None:
         self.send(body[: len(body) // 2])
 
     def other_content(self, body: bytes) -> None:
@@ -128,7 +128,7 @@ class Visit(BaseHTTPRequestHandler):
     def closes(self, body: bytes) -> None:
         self.close_connection = True
 
-    def redirects_for_ever(self, body: bytes) -> None:
+    def redirects_endlessly(self, body: bytes) -> None:
         self.send_response(302)
         self.send_header("Location", self.path)
         self.end_headers()
@@ -138,24 +138,24 @@ FAILURES = {
     "missing": "status 404",
     "busy": "status 503",
     "hangs": "no answer in time",
-    "hangs_half_way": "no answer in time",
-    "drips": "not done after 0.4 s",
-    "truncates": "broke off",
-    "truncates_in_silence": "truncated",
-    "other_content": "not the true file",
-    "garbage": "no IDX file",
-    "nothing": "no IDX file",
-    "too_large": "more than 1,000,000 bytes",
-    "closes": "no connection, or it broke off",
-    "redirects_for_ever": "no connection, or it broke off",
+    "hangs_halfway": "no answer in time",
+    "drips": "not complete after 0.4 s",
+    "truncates": "it was lost",
+    "truncates_silently": "truncated",
+    "other_content": "not the expected file",
+    "garbage": "not an IDX file",
+    "nothing": "not an IDX file",
+    "too_large": "larger than the limit of 1 MiB",
+    "closes": "no connection, or it was lost",
+    "redirects_endlessly": "no connection, or it was lost",
 }
 
 
 @pytest.fixture
 def mirrors(idx_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
-    monkeypatch.setattr(room, "SILENCE_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(room, "DOWNLOAD_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(room, "MAX_DOWNLOAD_BYTES", 1_000_000)
+    monkeypatch.setattr(fetch_module, "SILENCE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(fetch_module, "DOWNLOAD_TIMEOUT_S", 0.4)
+    monkeypatch.setattr(fetch_module, "MAX_DOWNLOAD_BYTES", 1 << 20)
     with Mirrors(idx_folder) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -165,36 +165,36 @@ def mirrors(idx_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirro
         thread.join()
 
 
-def assert_true(source: Source, folder: Path) -> None:
-    """The folder has the true files of a data set, and nothing else."""
+def assert_intact(source: Source, folder: Path) -> None:
+    """Assert that a folder holds the right files of a data set, and nothing else."""
     assert {path.name for path in folder.iterdir()} == {f"{file.name}.gz" for file in source.files}
     for file in source.files:
         idx.read(folder / f"{file.name}.gz", dimensions=file.dimensions, sha256=file.sha256)
 
 
 def one_file(source: Source) -> Source:
-    """The smallest file alone, where each mirror has to time out."""
+    """Keep the smallest file only, where each mirror has to time out."""
     return replace(source, files=source.files[3:])
 
 
 @pytest.mark.parametrize("behaviour", FAILURES)
-def test_after_a_mirror_that_fails_the_next_gives_the_true_file(
+def test_the_next_mirror_is_used_after_one_that_fails(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, behaviour: str
 ) -> None:
-    source = mirrors.of(one_file(tiny_source), behaviour, "true")
-    assert_true(source, fetch(source, tmp_path / "data"))
+    source = mirrors.of(one_file(tiny_source), behaviour, "good")
+    assert_intact(source, fetch(source, tmp_path / "data"))
     assert mirrors.requests[0].startswith(f"/{behaviour}/")
-    assert mirrors.requests[-1].startswith("/true/")
+    assert mirrors.requests[-1].startswith("/good/")
 
 
-def test_after_a_mirror_that_is_not_there_the_next_gives_the_true_file(
+def test_the_next_mirror_is_used_after_one_that_cannot_be_reached(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, dead_mirror: str
 ) -> None:
-    source = replace(tiny_source, mirrors=(dead_mirror, mirrors.url("true")))
-    assert_true(source, fetch(source, tmp_path / "data"))
+    source = replace(tiny_source, mirrors=(dead_mirror, mirrors.url("good")))
+    assert_intact(source, fetch(source, tmp_path / "data"))
 
 
-def test_when_all_fail_each_mirror_is_named_with_its_failure_and_nothing_is_left(
+def test_where_all_mirrors_fail_the_error_names_each_failure_and_no_file_is_left(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path
 ) -> None:
     source = mirrors.of(one_file(tiny_source), *FAILURES)
@@ -211,27 +211,27 @@ def test_when_all_fail_each_mirror_is_named_with_its_failure_and_nothing_is_left
 
 
 @pytest.mark.parametrize("behaviour", ["recompressed", "declared_as_encoded", "encoded_on_the_way"])
-def test_any_compression_of_the_true_bytes_is_taken(
+def test_any_compression_of_the_right_bytes_is_accepted(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, behaviour: str
 ) -> None:
     source = mirrors.of(tiny_source, behaviour)
-    assert_true(source, fetch(source, tmp_path / "data"))
+    assert_intact(source, fetch(source, tmp_path / "data"))
 
 
-def test_each_file_is_asked_for_once_and_a_second_fetch_asks_for_none(
+def test_each_file_is_requested_once_and_a_second_fetch_requests_none(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path
 ) -> None:
-    source = mirrors.of(tiny_source, "true", "true")
+    source = mirrors.of(tiny_source, "good", "good")
     for _ in range(2):
         fetch(source, tmp_path / "data")
-        assert mirrors.requests == [f"/true/{file.name}.gz" for file in source.files]
+        assert mirrors.requests == [f"/good/{file.name}.gz" for file in source.files]
 
 
 @pytest.mark.parametrize("spelling", [0, 1, 2, 3])
-def test_a_true_file_that_is_there_under_any_spelling_stays(
+def test_an_intact_file_under_any_spelling_stays(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, spelling: int
 ) -> None:
-    source = mirrors.of(one_file(tiny_source), "true")
+    source = mirrors.of(one_file(tiny_source), "good")
     path = tmp_path / "data" / source.name / source.files[0].spellings[spelling]
     path.parent.mkdir(parents=True)
     idx.write(path, (np.arange(30) % 10).astype(np.uint8))
@@ -243,10 +243,10 @@ def test_a_true_file_that_is_there_under_any_spelling_stays(
 
 @pytest.mark.parametrize("spelling", [0, 1, 2, 3])
 @pytest.mark.parametrize("damage", [b"", b"damaged", "other labels"])
-def test_a_damaged_file_under_any_spelling_is_fetched_again_alone(
+def test_only_a_damaged_file_is_fetched_again_under_any_spelling(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, spelling: int, damage: bytes | str
 ) -> None:
-    source = mirrors.of(tiny_source, "true")
+    source = mirrors.of(tiny_source, "good")
     folder = fetch(source, tmp_path / "data")
     mirrors.requests.clear()
     name = source.files[3].name
@@ -257,11 +257,11 @@ def test_a_damaged_file_under_any_spelling_is_fetched_again_alone(
     else:
         path.write_bytes(damage)
     fetch(source, tmp_path / "data")
-    assert mirrors.requests == [f"/true/{name}.gz"]
-    assert_true(source, folder)
+    assert mirrors.requests == [f"/good/{name}.gz"]
+    assert_intact(source, folder)
 
 
-def test_a_damaged_file_stays_as_it_was_while_no_mirror_has_a_true_one(
+def test_a_damaged_file_stays_unchanged_while_no_mirror_delivers_a_good_one(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path
 ) -> None:
     source = mirrors.of(one_file(tiny_source), "missing")
@@ -273,10 +273,10 @@ def test_a_damaged_file_stays_as_it_was_while_no_mirror_has_a_true_one(
     assert path.read_bytes() == b"damaged"
 
 
-def test_three_processes_at_once_all_get_true_files(
+def test_three_processes_that_fetch_at_once_all_get_the_right_files(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path
 ) -> None:
-    source = mirrors.of(tiny_source, "true_to_three_at_once")
+    source = mirrors.of(tiny_source, "good_to_three_at_once")
     program = (
         "import json, pathlib, sys\n"
         "from cnn_mnist.data.catalog import File, Source\n"
@@ -289,41 +289,41 @@ def test_three_processes_at_once_all_get_true_files(
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
     errors = [process.communicate(timeout=60)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], errors
-    assert_true(source, tmp_path / "data" / source.name)
+    assert_intact(source, tmp_path / "data" / source.name)
 
 
-def test_what_is_fetched_can_be_read_by_others(
+def test_other_users_may_read_a_fetched_file(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path
 ) -> None:
-    folder = fetch(mirrors.of(one_file(tiny_source), "true"), tmp_path / "data")
+    folder = fetch(mirrors.of(one_file(tiny_source), "good"), tmp_path / "data")
     (path,) = folder.iterdir()
     assert path.stat().st_mode & stat.S_IROTH
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_a_download_that_stops_here_leaves_nothing(
+def test_an_interrupted_download_leaves_no_file(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure
 ) -> None:
     def stop(url: str, path: Path) -> None:
         path.write_bytes(b"part")
         raise failure
 
-    monkeypatch.setattr(room, "_download", stop)
+    monkeypatch.setattr(fetch_module, "_download", stop)
     with pytest.raises((KeyboardInterrupt, DownloadError), match=r"^$|No space left"):
-        fetch(mirrors.of(tiny_source, "true"), tmp_path / "data")
+        fetch(mirrors.of(tiny_source, "good"), tmp_path / "data")
     assert list((tmp_path / "data" / tiny_source.name).iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(
+def test_a_folder_that_cannot_be_created_is_named(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path
 ) -> None:
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(DownloadError, match=f"{tmp_path / 'data'}.* cannot be written"):
-        fetch(mirrors.of(tiny_source, "true"), tmp_path / "data")
+        fetch(mirrors.of(tiny_source, "good"), tmp_path / "data")
     assert mirrors.requests == []
 
 
-def test_the_cache_is_where_the_desktop_standard_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_lies_where_the_xdg_standard_puts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_directory() == Path(os.environ["XDG_CACHE_HOME"]) / "cnn-mnist"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert cache_directory() == Path.home() / ".cache" / "cnn-mnist"

@@ -1,4 +1,4 @@
-"""IDX: a file is read whole or refused, by name, and never costs more memory than it holds."""
+"""IDX: a file is read whole or refused by name, within the memory that its content takes."""
 
 import gzip
 import hashlib
@@ -22,26 +22,26 @@ CONTENT = HEADER + VALUES.tobytes()
 
 
 def refusal(path: Path, **expected: object) -> str:
-    """The one line with which a file is refused; it names the file."""
+    """Return the message with which a file is refused; it must name the file."""
     with pytest.raises(DataError, match=re.escape(str(path))) as caught:
         idx.read(path, **expected)
     return str(caught.value)
 
 
-def stored(path: Path, content: bytes) -> Path:
-    """A file with this content, compressed where its name says so."""
+def store(path: Path, content: bytes) -> Path:
+    """Write a file with this content, compressed where its name ends in .gz."""
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
     return path
 
 
 @pytest.fixture(params=["a", "a.gz"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where a file lies, plain and compressed."""
+    """Return the path of a plain and of a compressed file."""
     return tmp_path / request.param
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (7,), (2, 0, 3), (5, 28, 28), (1, 2, 3, 4)])
-def test_what_is_written_is_read(path: Path, shape: tuple[int, ...]) -> None:
+def test_reading_returns_what_was_written(path: Path, shape: tuple[int, ...]) -> None:
     values = (np.arange(math.prod(shape)) % 251).astype(np.uint8).reshape(shape)
     idx.write(path, values)
     read = idx.read(path, dimensions=len(shape))
@@ -49,42 +49,42 @@ def test_what_is_written_is_read(path: Path, shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(read, values, strict=True)
 
 
-def test_the_layout_is_the_one_described(path: Path) -> None:
-    np.testing.assert_array_equal(idx.read(stored(path, CONTENT)), VALUES, strict=True)
+def test_the_layout_is_the_documented_one(path: Path) -> None:
+    np.testing.assert_array_equal(idx.read(store(path, CONTENT)), VALUES, strict=True)
 
 
-def test_compression_is_told_by_content_not_by_name(tmp_path: Path) -> None:
+def test_compression_is_detected_by_content_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "plain-name"
     path.write_bytes(gzip.compress(CONTENT))
     np.testing.assert_array_equal(idx.read(path), VALUES)
 
 
-def test_what_is_read_can_be_written_to(path: Path) -> None:
-    assert idx.read(stored(path, CONTENT)).flags.writeable
+def test_the_array_is_writable(path: Path) -> None:
+    assert idx.read(store(path, CONTENT)).flags.writeable
 
 
-def test_the_same_values_are_written_as_the_same_bytes(path: Path) -> None:
+def test_writing_the_same_values_gives_the_same_bytes(path: Path) -> None:
     idx.write(path, VALUES)
     first = path.read_bytes()
     idx.write(path, VALUES)
     assert path.read_bytes() == first
 
 
-def test_other_than_bytes_is_not_written(path: Path) -> None:
+def test_values_other_than_uint8_are_not_written(path: Path) -> None:
     with pytest.raises(DataError, match="float64"):
         idx.write(path, VALUES.astype(np.float64))
     assert not path.exists()
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(path: Path) -> None:
-    whole = stored(path, CONTENT).read_bytes()
+    whole = store(path, CONTENT).read_bytes()
     for size in range(len(whole)):
         path.write_bytes(whole[:size])
         refusal(path)
 
 
 def test_a_damaged_byte_never_gives_other_values(path: Path) -> None:
-    whole = stored(path, CONTENT).read_bytes()
+    whole = store(path, CONTENT).read_bytes()
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
@@ -99,30 +99,30 @@ def test_a_damaged_byte_never_gives_other_values(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no IDX file: it starts with nothing"),
-        (b"\0\0", "no IDX file"),
-        (b"\x89PNG\r\n", "no IDX file: it starts with 89 50 4e 47"),
-        (b"\1" + CONTENT[1:], "no IDX file"),
+        (b"", "not an IDX file: it starts with nothing"),
+        (b"\0\0", "not an IDX file"),
+        (b"\x89PNG\r\n", "not an IDX file: it starts with 89 50 4e 47"),
+        (b"\1" + CONTENT[1:], "not an IDX file"),
         (b"\0\0\x0d\3" + CONTENT[4:], "IDX type 0x0d"),
-        (CONTENT[:9], "truncated: its header ends early"),
+        (CONTENT[:9], "truncated: it ends within its header"),
         (CONTENT[:-1], r"truncated: \(3, 4, 5\) needs 60 values, it has 59"),
         (CONTENT + b"x", "too long"),
-        (struct.pack(">HBB65I", 0, 8, 65, *[1] * 65) + b"x", "shape that cannot be"),
-        (struct.pack(">HBB3I", 0, 8, 3, 0, 2**32 - 1, 2**32 - 1), "shape that cannot be"),
+        (struct.pack(">HBB65I", 0, 8, 65, *[1] * 65) + b"x", "impossible shape"),
+        (struct.pack(">HBB3I", 0, 8, 3, 0, 2**32 - 1, 2**32 - 1), "impossible shape"),
     ],
     ids=[
         *("empty", "two bytes", "PNG", "magic", "floats", "header cut", "cut", "too long"),
         *("65 dimensions", "vast and empty"),
     ],
 )
-def test_a_wrong_file_is_refused_by_what_is_wrong(path: Path, content: bytes, message: str) -> None:
-    assert re.search(message, refusal(stored(path, content)))
+def test_a_wrong_file_is_refused_with_the_reason(path: Path, content: bytes, message: str) -> None:
+    assert re.search(message, refusal(store(path, content)))
 
 
 @pytest.mark.parametrize(
     ("values", "dimensions"), [(VALUES, 1), (VALUES[0, 0], 3)], ids=["images", "labels"]
 )
-def test_swapped_image_and_label_files_are_called_so(
+def test_swapped_image_and_label_files_are_reported_as_swapped(
     path: Path, values: np.ndarray, dimensions: int
 ) -> None:
     idx.write(path, values)
@@ -143,8 +143,8 @@ def test_bytes_after_the_compressed_ones_are_refused(tmp_path: Path) -> None:
     ],
     ids=["claims", "holds"],
 )
-def test_a_file_that_lies_about_its_size_costs_no_memory(path: Path, content: bytes) -> None:
-    stored(path, content)
+def test_a_file_with_a_wrong_size_takes_no_memory(path: Path, content: bytes) -> None:
+    store(path, content)
     tracemalloc.start()
     try:
         refusal(path)
@@ -154,16 +154,16 @@ def test_a_file_that_lies_about_its_size_costs_no_memory(path: Path, content: by
     assert peak < 4_000_000
 
 
-def test_any_compression_of_the_true_bytes_is_true(tmp_path: Path) -> None:
+def test_any_compression_of_the_right_bytes_has_the_right_hash(tmp_path: Path) -> None:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     for level in (0, 1, 9):
         (tmp_path / "a").write_bytes(gzip.compress(CONTENT, level))
         np.testing.assert_array_equal(idx.read(tmp_path / "a", sha256=sha256), VALUES)
 
 
-def test_other_bytes_than_the_true_ones_are_refused_with_the_way_out(path: Path) -> None:
-    line = refusal(stored(path, CONTENT), sha256="0" * 64)
-    assert "not the true file" in line
+def test_other_bytes_are_refused_with_the_way_out(path: Path) -> None:
+    line = refusal(store(path, CONTENT), sha256="0" * 64)
+    assert "not the expected file" in line
     assert hashlib.sha256(CONTENT).hexdigest() in line
     assert "fetch it again" in line
 
@@ -178,12 +178,12 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read_is_refused(path: Path) -> None:
-    stored(path, CONTENT).chmod(0)
+    store(path, CONTENT).chmod(0)
     assert "Permission denied" in refusal(path)
 
 
 @pytest.mark.parametrize("name", ["images", "images.gz"])
-def test_batches_are_the_file_in_pieces(tmp_path: Path, name: str) -> None:
+def test_batches_together_are_the_whole_file(tmp_path: Path, name: str) -> None:
     values = np.arange(7 * 6, dtype=np.uint8).reshape(7, 2, 3)
     idx.write(tmp_path / name, values)
     batches = list(idx.batches(tmp_path / name, 3, dimensions=3))
@@ -197,10 +197,13 @@ def test_batches_are_the_file_in_pieces(tmp_path: Path, name: str) -> None:
         (lambda content: content[:-1], r"truncated.*42 values, it has 41"),
         (lambda content: content + b"x", "too long"),
         (lambda content: content[:3] + b"\x01" + content[4:], "1 dimensions, expected 3"),
-        (lambda content: content[:8] + b"\xff" * 8 + content[16:], "more than is believable"),
+        (
+            lambda content: content[:8] + b"\xff" * 8 + content[16:],
+            "larger than the limit of 1,024 MiB",
+        ),
     ],
 )
-def test_a_damaged_file_is_noticed_in_pieces_too(
+def test_a_damaged_file_is_noticed_in_batches_too(
     tmp_path: Path, damage: Callable[[bytes], bytes], message: str
 ) -> None:
     path = tmp_path / "images.idx"
@@ -216,7 +219,7 @@ def test_batches_of_images_without_pixels_have_their_shape(tmp_path: Path) -> No
     assert batch.shape == (2, 0, 3)
 
 
-def test_a_header_is_not_taken_at_its_word_for_memory(tmp_path: Path) -> None:
+def test_no_memory_is_allocated_for_what_a_header_only_announces(tmp_path: Path) -> None:
     path = tmp_path / "claims-1-gib"
     path.write_bytes(struct.pack(">HBBI", 0, 8, 1, 1 << 30) + b"few")
     tracemalloc.start()

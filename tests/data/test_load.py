@@ -1,4 +1,4 @@
-"""A data set by name or by folder: found, or fetched, or refused."""
+"""A data set is loaded by name or from a folder, fetched, or refused."""
 
 import shutil
 import warnings
@@ -17,7 +17,7 @@ LABELS = "t10k-labels-idx1-ubyte"
 
 @pytest.fixture
 def source(tiny_source: Source, dead_mirror: str, monkeypatch: pytest.MonkeyPatch) -> Source:
-    """A tiny MNIST that no mirror has."""
+    """Replace MNIST by a tiny one that no mirror delivers."""
     source = replace(tiny_source, mirrors=(dead_mirror,))
     monkeypatch.setattr(load, "MNIST", source)
     return source
@@ -25,7 +25,7 @@ def source(tiny_source: Source, dead_mirror: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """The three places on this machine where MNIST is looked for, empty."""
+    """Return the three places on this machine where MNIST is looked for, empty."""
     places = {name: tmp_path / name for name in ("--data-dir", "$CNN_MNIST_DATA")}
     for place in places.values():
         place.mkdir()
@@ -34,7 +34,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 
 def put(idx_folder: Path, place: Path) -> Path:
-    """The true files into `place/mnist/`."""
+    """Copy the right files into `place/mnist/`."""
     return Path(shutil.copytree(idx_folder, place / "mnist"))
 
 
@@ -45,20 +45,20 @@ def test_mnist_is_searched_in_data_dir_then_the_variable_then_the_cache(
 ) -> None:
     folders = [put(idx_folder, place) for place in list(places.values())[first:]]
     assert load.find(load.MNIST, places["--data-dir"]) == folders[0]
-    for folder in folders[1:]:  # those further on are not even looked at
+    for folder in folders[1:]:  # the later places are not read
         (folder / f"{LABELS}.gz").write_bytes(b"damaged")
     dataset = load.load("mnist", places["--data-dir"])
     assert (dataset.name, len(dataset.train), len(dataset.test)) == ("mnist", 110, 30)
 
 
 @pytest.mark.usefixtures("source")
-def test_mnist_that_is_nowhere_is_not_found(places: dict[str, Path]) -> None:
+def test_find_returns_none_where_no_place_has_mnist(places: dict[str, Path]) -> None:
     assert load.find(load.MNIST, places["--data-dir"]) is None
 
 
 @pytest.mark.parametrize("origin", ["--data-dir", "$CNN_MNIST_DATA"])
 @pytest.mark.parametrize("name", ["auto", "mnist"])
-def test_a_data_directory_that_is_none_is_refused_by_its_origin(
+def test_a_missing_data_directory_is_refused_by_its_origin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, name: str
 ) -> None:
     nowhere = tmp_path / "nowhere"
@@ -66,14 +66,14 @@ def test_a_data_directory_that_is_none_is_refused_by_its_origin(
         monkeypatch.setenv(origin[1:], str(nowhere))
     with pytest.raises(DataError) as caught:
         load.load(name, None if origin.startswith("$") else nowhere)
-    assert str(caught.value) == f"{origin}={nowhere} is no directory"
+    assert str(caught.value) == f"{origin}={nowhere} is not a directory"
 
 
 @pytest.mark.usefixtures("source")
 @pytest.mark.parametrize("place", ["--data-dir", "$CNN_MNIST_DATA"])
 @pytest.mark.parametrize("name", ["auto", "mnist"])
 @pytest.mark.parametrize("missing", [True, False])
-def test_a_missing_or_damaged_file_of_the_user_is_an_error_that_names_it(
+def test_a_missing_or_damaged_file_of_the_user_is_named(
     places: dict[str, Path], idx_folder: Path, place: str, name: str, missing: bool
 ) -> None:
     put(idx_folder, places["cache"])
@@ -81,7 +81,9 @@ def test_a_missing_or_damaged_file_of_the_user_is_an_error_that_names_it(
     damaged.unlink()
     if not missing:
         idx.write(damaged, np.zeros(30, np.uint8))
-    with pytest.raises(DataError, match="is missing" if missing else "not the true file") as caught:
+    with pytest.raises(
+        DataError, match="is missing" if missing else "not the expected file"
+    ) as caught:
         load.load(name, places["--data-dir"])
     assert str(damaged.with_suffix("")) in str(caught.value)
 
@@ -108,13 +110,15 @@ def test_a_missing_or_damaged_file_of_the_cache_is_fetched_again(
 
 
 @pytest.mark.usefixtures("source")
-def test_auto_without_mnist_warns_and_gives_the_digits() -> None:
-    with pytest.warns(CnnMnistWarning, match="MNIST cannot be had, the digits.*no connection"):
+def test_auto_without_mnist_warns_and_loads_the_digits() -> None:
+    with pytest.warns(
+        CnnMnistWarning, match="MNIST is not available, scikit-learn's digits.*no connection"
+    ):
         assert load.load("auto").name == "digits"
 
 
 @pytest.mark.usefixtures("source")
-def test_auto_with_a_cache_that_cannot_be_written_warns_and_gives_the_digits(
+def test_auto_with_a_read_only_cache_warns_and_loads_the_digits(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "cache").write_text("in the way")
@@ -123,7 +127,7 @@ def test_auto_with_a_cache_that_cannot_be_written_warns_and_gives_the_digits(
 
 
 @pytest.mark.usefixtures("source")
-def test_auto_with_mnist_is_silent_and_gives_mnist(idx_folder: Path) -> None:
+def test_auto_with_mnist_loads_it_without_a_warning(idx_folder: Path) -> None:
     put(idx_folder, fetch.cache_directory())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -131,12 +135,12 @@ def test_auto_with_mnist_is_silent_and_gives_mnist(idx_folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("source")
-def test_mnist_never_falls_back_and_says_how_to_get_it() -> None:
+def test_mnist_never_falls_back_and_the_error_names_the_way_out() -> None:
     with pytest.raises(DownloadError, match="--data-dir D, or use --data digits"):
         load.load("mnist")
 
 
-def test_a_folder_is_a_data_set_by_its_own_name(idx_folder: Path) -> None:
+def test_a_folder_is_loaded_as_a_data_set_of_its_name(idx_folder: Path) -> None:
     dataset = load.load(str(idx_folder))
     assert dataset.name == "tiny"
     assert dataset.classes == 10
@@ -161,7 +165,7 @@ def test_a_file_is_found_under_any_of_its_spellings(
 
 
 @pytest.mark.parametrize("kind", ["images", "labels"])
-def test_swapped_files_of_a_folder_are_called_so(idx_folder: Path, kind: str) -> None:
+def test_swapped_files_of_a_folder_are_reported_as_swapped(idx_folder: Path, kind: str) -> None:
     images, labels = (
         idx_folder / f"t10k-{name}-ubyte.gz" for name in ("images-idx3", "labels-idx1")
     )
@@ -173,7 +177,7 @@ def test_swapped_files_of_a_folder_are_called_so(idx_folder: Path, kind: str) ->
         load.load(str(idx_folder))
 
 
-def test_labels_of_the_other_split_are_refused_with_the_folder(idx_folder: Path) -> None:
+def test_labels_of_the_other_split_are_refused_by_folder(idx_folder: Path) -> None:
     shutil.copy(idx_folder / "train-labels-idx1-ubyte.gz", idx_folder / f"{LABELS}.gz")
     with pytest.raises(DataError, match=f"{idx_folder}: 30 images have .120,. labels"):
         load.load(str(idx_folder))

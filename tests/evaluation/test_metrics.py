@@ -15,7 +15,7 @@ from sklearn.metrics import (
 from tiny import tiny_split
 
 from cnn_mnist.errors import NonFiniteLossError
-from cnn_mnist.evaluation.metrics import evaluate
+from cnn_mnist.evaluation.metrics import evaluate, metrics
 
 Arrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
 
@@ -41,10 +41,9 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 def test_the_figures_are_scikit_learns(examples: Arrays) -> None:
     logits, labels = examples
     classes = range(logits.shape[1])
-    result, predictions = figures(logits, labels), logits.argmax(axis=1)
+    result, predictions = metrics(logits, labels), logits.argmax(axis=1)
     assert result["accuracy"] == pytest.approx(accuracy_score(labels, predictions))
     assert result["loss"] == pytest.approx(log_loss(labels, softmax(logits), labels=classes))
-    assert result["negative_log_likelihood"] == result["loss"]
     assert result["confusion"] == confusion_matrix(labels, predictions, labels=classes).tolist()
     assert result["n"] == len(labels)
     table = precision_recall_fscore_support(
@@ -70,7 +69,7 @@ def test_the_calibration_error_is_that_of_a_slow_loop(examples: Arrays) -> None:
                 hits.append(row.argmax() == label)
         if hits:
             gap += len(hits) / len(labels) * abs(np.mean(confidences) - np.mean(hits))
-    assert figures(logits, labels)["expected_calibration_error"] == pytest.approx(gap)
+    assert metrics(logits, labels)["expected_calibration_error"] == pytest.approx(gap)
 
 
 @pytest.mark.parametrize(
@@ -108,20 +107,20 @@ def test_the_batch_size_changes_no_figure() -> None:
 def test_a_class_without_examples_has_no_figures_rather_than_wrong_ones() -> None:
     labels = np.array([0, 0, 1], np.uint8)
     logits = np.eye(4, dtype=np.float32)[[0, 1, 1]]
-    rows: list[dict[str, Any]] = figures(logits, labels)["per_class"]
+    rows: list[dict[str, Any]] = metrics(logits, labels)["per_class"]
     assert rows[1] == {"class": 1, "precision": 0.5, "recall": 1, "f1": 2 / 3, "support": 1}
     assert rows[3] == {"class": 3, "precision": None, "recall": None, "f1": None, "support": 0}
 
 
 def test_a_class_never_predicted_has_no_precision() -> None:
     logits = np.eye(3, dtype=np.float32)[[0, 0]]
-    rows = figures(logits, np.array([0, 2], np.uint8))["per_class"]
+    rows = metrics(logits, np.array([0, 2], np.uint8))["per_class"]
     assert rows[2] == {"class": 2, "precision": None, "recall": 0, "f1": 0, "support": 1}
 
 
 def test_huge_logits_do_not_overflow() -> None:
     logits = np.array([[1e38, -1e38], [0, 1e4]], np.float32)
-    result = figures(logits, np.array([1, 1], np.uint8))
+    result = metrics(logits, np.array([1, 1], np.uint8))
     assert result["loss"] == pytest.approx(1e38, rel=1e-6)  # 2e38 and 0
     assert result["expected_calibration_error"] == 0.5
     assert json.loads(json.dumps(result, allow_nan=False)) == result
@@ -129,12 +128,12 @@ def test_huge_logits_do_not_overflow() -> None:
 
 def test_small_losses_keep_their_digits() -> None:
     logits = np.array([[0, -20]] * 1000, np.float32)
-    result = figures(logits, np.zeros(1000, np.uint8))
+    result = metrics(logits, np.zeros(1000, np.uint8))
     assert result["loss"] == pytest.approx(np.log1p(np.exp(-20)), rel=1e-5, abs=0)
 
 
 def test_sure_and_right_costs_nothing() -> None:
-    result = figures(np.eye(10, dtype=np.float32) * 1000, np.arange(10, dtype=np.uint8))
+    result = metrics(np.eye(10, dtype=np.float32) * 1000, np.arange(10, dtype=np.uint8))
     assert (result["accuracy"], result["loss"], result["expected_calibration_error"]) == (1, 0, 0)
 
 
@@ -143,4 +142,4 @@ def test_logits_that_are_not_finite_give_an_error_and_no_figures(value: float) -
     logits = np.zeros((5, 3), np.float32)
     logits[2, 1] = value
     with pytest.raises(NonFiniteLossError, match="1 of 5 images"):
-        figures(logits, np.zeros(5, np.uint8))
+        metrics(logits, np.zeros(5, np.uint8))

@@ -1,8 +1,9 @@
-"""Every file of a finished run, shortened and with bits flipped: all of it is noticed, by name.
+"""Damage the files of a finished run: cut them short and flip bits.
 
-Where the newest checkpoint is damaged, the one before it must be used. A file that tells of others
-(SHA256SUMS) and a file that it tells of look the same when one of them is damaged: naming either is
-naming it.
+Damage to any file of a checkpoint must be reported with the name of the file, and the checkpoint
+before it must be used. SHA256SUMS and the files that it lists are told apart by nothing but their
+contents: if either is damaged, naming any of them counts. Damage to `recipe.json` or
+`evaluation.json` must be reported by name, unless what is left is still valid.
 """
 
 import random
@@ -12,50 +13,47 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.faults.lives import RECIPE
-from cnn_mnist.checkpoint import found, load, newest
-from cnn_mnist.run import Run, read_identity, warn_of_damage
-
 from cnn_mnist import Classifier
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.errors import CheckpointError, RunError
+from cnn_mnist.runs.checkpoint import found, load, newest
+from cnn_mnist.runs.identity import read_identity
+from cnn_mnist.runs.json_files import read_json
+from cnn_mnist.runs.run import Run
+
+from .forked_training import RECIPE
 
 
 def campaign(folder: Path, dataset: Dataset, *, cuts: int, flips: int) -> dict[str, Any]:
-    """Damage each file so many times in either way; count what is noticed."""
+    """Damage each file `cuts` + `flips` times; count what is not noticed."""
     run = Run(folder / "damaged")
     classifier = Classifier(run.path, RECIPE, seed=0, device="cpu")
     classifier.train(dataset).finish(dataset)
-    draw = random.Random(0)
+    draw = random.Random(0)  # noqa: S311
     counts: Counter[str] = Counter()
-    files = sorted(path for path in run.path.rglob("*") if path.is_file())
+    checkpoint_files = sorted(path for path in run.checkpoints.rglob("*") if path.is_file())
+    files = [*checkpoint_files, run.recipe_file, run.evaluation_file]
     for path in files:
         whole = path.read_bytes()
         for kind, content in _damaged(whole, draw, cuts, flips):
             path.write_bytes(content)
             counts[kind] += 1
-            said, step = _said(run, path)
-            names = {path.name}
-            if path.name == "SHA256SUMS":
-                names |= {other.name for other in path.parent.iterdir()}
-            if not any(str(path.parent / name) in said for name in names):
-                counts["not_noticed"] += 1
-                print(f"{path}: {kind} is not noticed: {said!r}")
-            newer_is_whole = path.parent != found(run.checkpoints)[0]
-            expected = RECIPE.steps if newer_is_whole else RECIPE.steps - RECIPE.checkpoint_every
-            counts["wrong_checkpoint_used"] += step != expected
+            if path in checkpoint_files:
+                counts.update(_read_checkpoints(run, path))
+            else:
+                counts.update(_read_json_files(run, path))
         path.write_bytes(whole)
+    names = ("cut", "flipped", "still_valid", "not_noticed", "wrong_checkpoint_used")
     return {
         "files": [str(path.relative_to(run.path)) for path in files],
-        **{name: counts[name] for name in ("cut", "flipped", "not_noticed")},
-        "wrong_checkpoint_used": counts["wrong_checkpoint_used"],
+        **{name: counts[name] for name in names},
     }
 
 
 def _damaged(
     whole: bytes, draw: random.Random, cuts: int, flips: int
 ) -> Iterator[tuple[str, bytes]]:
-    for number in range(cuts):  # from nothing left to one byte missing
+    for number in range(cuts):  # from an empty file to one byte missing
         yield "cut", whole[: (len(whole) - 1) * number // max(1, cuts - 1)]
     for _ in range(flips):
         content = bytearray(whole)
@@ -63,21 +61,39 @@ def _damaged(
         yield "flipped", bytes(content)
 
 
-def _said(run: Run, path: Path) -> tuple[str, int | None]:
-    """All that is said on reading a run, and the step that it would go on from."""
-    lines = []
+def _read_checkpoints(run: Run, path: Path) -> Iterator[str]:
+    """Read the checkpoints of a run, one file of which is damaged; yield the failures."""
+    messages = []
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        warn_of_damage(run)
         checkpoint = newest(run.checkpoints)
-        try:
-            read_identity(run)
-        except RunError as error:
-            lines.append(str(error))
-    if path.parent.parent == run.checkpoints:  # an older one is read where all newer are damaged
-        try:
-            load(path.parent)
-        except CheckpointError as error:
-            lines.append(str(error))
-    lines += [str(warning.message) for warning in warned]
-    return "\n".join(lines), checkpoint.step if checkpoint else None
+    try:  # an older one is read only if all newer ones are damaged
+        load(path.parent)
+    except CheckpointError as error:
+        messages.append(str(error))
+    messages += [str(warning.message) for warning in warned]
+    named = path.parent.iterdir() if path.name == "SHA256SUMS" else [path]
+    if not any(str(file) in message for file in named for message in messages):
+        print(f"damage to {path} is not noticed: {messages}")
+        yield "not_noticed"
+    newest_is_whole = path.parent != found(run.checkpoints)[0]
+    expected = RECIPE.steps if newest_is_whole else RECIPE.steps - RECIPE.checkpoint_every
+    if checkpoint is None or checkpoint.step != expected:
+        yield "wrong_checkpoint_used"
+
+
+def _read_json_files(run: Run, path: Path) -> Iterator[str]:
+    """Read the JSON files of a run, one of which is damaged; yield what came of it."""
+    try:
+        read_identity(run)
+        read_json(run.evaluation_file)
+    except RunError as error:
+        if str(path) in str(error):
+            return
+        print(f"damage to {path} is not noticed: {error}")
+        yield "not_noticed"
+    except Exception as error:
+        print(f"damage to {path} ends in {error!r}")
+        yield "not_noticed"
+    else:
+        yield "still_valid"

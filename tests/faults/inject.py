@@ -1,7 +1,7 @@
-"""What is done to a process at the n-th thing that it does to the disk.
+"""Inject a fault into this process at its n-th disk operation.
 
-Counted are Python's own audit events of files opened for writing, renamed and removed, folders made
-and removed; each fsync; and each write, of which only the first half reaches the file.
+Counted are Python's audit events of files opened for writing, renamed and removed and of folders
+made and removed, each fsync, and each durable write, of which only the first half reaches the file.
 """
 
 import os
@@ -11,16 +11,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cnn_mnist import checkpoint, files
+from cnn_mnist import files
+from cnn_mnist.runs import checkpoint
 
 _EVENTS = ("os.rename", "os.mkdir", "os.rmdir", "os.remove")
 
 
-def at(number: int, act: Callable[[], None], *, ever_after: bool = False) -> None:
-    """From now on, call `act` before this process's `number`-th touch of the disk."""
+def at_disk_operation(number: int, fault: Callable[[], None], *, ever_after: bool = False) -> None:
+    """Call `fault` before this process's `number`-th disk operation from now on.
+
+    Args:
+        number: from 1.
+        fault: kills the process or raises.
+        ever_after: call it before all later operations, too.
+    """
     seen = 0
 
-    def touch() -> bool:
+    def is_reached() -> bool:
         nonlocal seen
         seen += 1
         return seen == number or (ever_after and seen > number)
@@ -28,20 +35,20 @@ def at(number: int, act: Callable[[], None], *, ever_after: bool = False) -> Non
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         opened = event == "open" and isinstance(arguments[2], int)
         for_writing = opened and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if (event in _EVENTS or for_writing) and touch():
-            act()
+        if (event in _EVENTS or for_writing) and is_reached():
+            fault()
 
     fsync, write_synced = os.fsync, files.write_synced
 
     def counted_fsync(descriptor: int) -> None:
-        if touch():
-            act()
+        if is_reached():
+            fault()
         fsync(descriptor)
 
     def counted_write(path: Path, content: bytes) -> None:
-        if touch():
+        if is_reached():
             path.write_bytes(content[: len(content) // 2])
-            act()
+            fault()
         write_synced(path, content)
 
     sys.addaudithook(hook)
@@ -49,15 +56,15 @@ def at(number: int, act: Callable[[], None], *, ever_after: bool = False) -> Non
     files.write_synced = checkpoint.write_synced = counted_write
 
 
-def die() -> None:
-    """End as by a cut of the power."""
+def kill_process() -> None:
+    """End this process as a power cut would."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fail(number: int) -> Callable[[], None]:
-    """Refuse as the system does, with this `errno`."""
+def raise_os_error(number: int) -> Callable[[], None]:
+    """Return a function that raises the system's error of this `errno`."""
 
-    def act() -> None:
+    def fault() -> None:
         raise OSError(number, os.strerror(number))
 
-    return act
+    return fault

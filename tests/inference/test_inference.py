@@ -115,7 +115,7 @@ def test_other_arrays_are_refused(images: npt.NDArray[Any], complaint: str, mode
 def test_a_file_of_garbage_is_refused_in_one_line(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.onnx is no ONNX model") as caught:
+    with pytest.raises(ModelError, match=r"model\.onnx is not an ONNX model") as caught:
         Model(path)
     assert "\n" not in str(caught.value)
 
@@ -125,13 +125,13 @@ def test_a_truncated_model_is_refused(share: float, tmp_path: Path) -> None:
     path = save(tmp_path / "model.onnx")
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ModelError, match="is no ONNX model"):
+    with pytest.raises(ModelError, match="is not an ONNX model"):
         Model(path)
 
 
 def test_a_missing_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
     for path in (tmp_path / "model.onnx", tmp_path):
-        with pytest.raises(ModelError, match="is no model file: train one"):
+        with pytest.raises(ModelError, match="is not a model file: train one"):
             Model(path)
 
 
@@ -212,7 +212,7 @@ SUM = helper.make_node("ReduceSum", ["big"], ["total"], keepdims=0)
 def test_a_graph_that_asks_for_endless_memory_is_refused_it(tmp_path: Path) -> None:
     big = helper.make_node("ConstantOfShape", ["size"], ["big"])  # 80 GB
     path = foreign(tmp_path / "bomb.onnx", big, SUM, weights=ZEROS)
-    with pytest.raises(ModelError, match=r"bomb\.onnx (cannot be run|is no ONNX model): "):
+    with pytest.raises(ModelError, match=r"bomb\.onnx (cannot be run|is not an ONNX model): "):
         Model(path).predict(np.zeros((1, 28, 28), np.uint8))
 
 

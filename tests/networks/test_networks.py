@@ -8,11 +8,12 @@ from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_recipe, tiny_split
 from torch import nn
 
-from cnn_mnist.networks import build as networks
+from cnn_mnist.export.temperature import fold_temperature
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build
 from cnn_mnist.networks.classify import classify
 from cnn_mnist.networks.table import Layer, describe
-from cnn_mnist.recipe import NETWORKS
+from cnn_mnist.networks.trace import layer_table
 
 
 def network(name: str, classes: int = 10, seed: int = 0) -> nn.Sequential:
@@ -21,7 +22,7 @@ def network(name: str, classes: int = 10, seed: int = 0) -> nn.Sequential:
 
 
 def test_the_layers_of_the_reference_network_are_the_tutorials() -> None:
-    table = layers(network("cnn"))
+    table = layer_table(network("cnn"))
     assert table == [
         Layer("conv1", "Conv2d", (32, 28, 28), 5 * 5 * 32 + 32, 2 * 25 * 32 * 28 * 28),
         Layer("pool1", "MaxPool2d", (32, 14, 14), 0, 0),
@@ -51,21 +52,17 @@ def test_the_layers_of_the_reference_network_are_the_tutorials() -> None:
 def test_a_network_has_so_many_parameters(name: str, parameters: int) -> None:
     model = network(name)
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
-    assert describe(layers(model))["parameters"] == parameters
+    assert describe(layer_table(model))["parameters"] == parameters
 
 
-def test_every_network_that_a_recipe_can_name_is_here() -> None:
-    assert tuple(networks._BUILDERS) == NETWORKS
-
-
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", NETWORKS.names())
 @pytest.mark.parametrize("classes", [2, 26])
 def test_a_network_gives_a_logit_for_each_class(name: str, classes: int) -> None:
     images = np.zeros((3, 28, 28), np.uint8)
     assert classify(network(name, classes), images).shape == (3, classes)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", NETWORKS.names())
 def test_kernels_start_glorot_uniform_and_biases_at_zero(name: str) -> None:
     for layer in network(name):
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -134,6 +131,6 @@ def test_a_temperature_divides_the_logits_of_a_copy() -> None:
     model = network("small")
     images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
     before = classify(model, images)
-    cooled = at_temperature(model, 2.5)
-    np.testing.assert_allclose(classify(cooled, images), before / 2.5, rtol=1e-5, atol=1e-6)
+    scaled = fold_temperature(model, 2.5)
+    np.testing.assert_allclose(classify(scaled, images), before / 2.5, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(classify(model, images), before)

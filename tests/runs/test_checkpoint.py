@@ -149,7 +149,9 @@ def test_a_file_too_large_to_be_true_is_not_read(
     two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "MAX_FILE_BYTES", 100)
-    with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be read: more than 100 "):
+    with pytest.raises(
+        CheckpointError, match=r"model\.safetensors cannot be read: larger than the limit of 100 "
+    ):
         load(two / "step-00000020")
 
 
@@ -171,7 +173,7 @@ def test_a_rightly_summed_file_of_another_program_is_no_checkpoint(
     (folder / "state.json").write_bytes(content)
     contents = [(folder / name).read_bytes() for name in FILES[:3]]
     (folder / "SHA256SUMS").write_bytes(room._sums(contents))
-    with pytest.raises(CheckpointError, match="step-00000020 is no checkpoint of this program"):
+    with pytest.raises(CheckpointError, match="step-00000020 is not a checkpoint of this program"):
         load(folder)
 
 
@@ -202,7 +204,9 @@ def test_a_pipe_in_a_checkpoints_place_is_not_waited_for(two: Path) -> None:
     path = two / "step-00000020" / "state.json"
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(CheckpointError, match=r"state\.json cannot be read: it is no file"):
+    with pytest.raises(
+        CheckpointError, match=r"state\.json cannot be read: it is not a regular file"
+    ):
         load(path.parent)
 
 

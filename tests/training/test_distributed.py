@@ -53,14 +53,14 @@ import torch
 from cnn_mnist.training import distributed as parallel
 from cnn_mnist.errors import WorkerLostError
 
-parallel._PATIENCE = timedelta(seconds=3)
-parallel._CONNECTING = timedelta(seconds=2)
+parallel._TIMEOUT = timedelta(seconds=3)
+parallel._CONNECT_TIMEOUT = timedelta(seconds=2)
 group = parallel.Group(rank=int(sys.argv[1]), size=2)
 try:
-    with parallel.joined(torch.device("cpu"), group):
-        if not group.first:
+    with parallel.process_group(torch.device("cpu"), group):
+        if not group.is_main:
             time.sleep(60)
-        group.largest(1)
+        group.all_reduce_max(1)
 except WorkerLostError as error:
     print(error)
 """
@@ -117,8 +117,8 @@ def missing(*arguments, store, **options):
 
 missed = []
 dist.init_process_group = missing
-with parallel.joined(torch.device("cpu"), group):
-    print(group.largest(group.rank + 4))
+with parallel.process_group(torch.device("cpu"), group):
+    print(group.all_reduce_max(group.rank + 4))
 """
 
 

@@ -12,6 +12,7 @@ from tiny import one_thread as one_thread  # a fixture of every test here
 
 from cnn_mnist.errors import MissingExtraError, RunError
 from cnn_mnist.networks.build import build
+from cnn_mnist.runs.run import Run
 from cnn_mnist.training.hooks import (
     Hook,
     JsonLines,
@@ -21,8 +22,8 @@ from cnn_mnist.training.hooks import (
     Start,
     Step,
     TensorBoard,
-    progress,
 )
+from cnn_mnist.training.hooks.progress import progress
 
 
 def start(run_dir: Path, first_step: int = 0) -> Start:
@@ -191,7 +192,7 @@ def test_the_bar_is_for_terminals(
     terminal: bool, kind: type[Hook], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    assert type(progress()) is kind
+    assert type(progress(Run(Path("run")))) is kind
 
 
 # --- TensorBoard

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process."""
+"""Freed memory stays with a process whose allocator was tuned."""
 
 import subprocess
 import sys

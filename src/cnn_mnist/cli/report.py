@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     "--out",
     type=FILE,
     metavar="OUT.html",
-    help="The page.  [default: R/report/index.html; of several runs, R/report/comparison.html of "
-    "the first]",
+    help="The page to write.  [default: R/report/index.html; for several runs, "
+    "report/comparison.html in the first]",
 )
 @data_option
 @data_dir_option
@@ -33,41 +33,46 @@ def report(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a report of a run as one page.
+    """Write a report of a run as one HTML page.
 
-    It shows layers, curves, confusion, calibration, the worst mistakes, filters, one digit through
-    every layer, and the recipe. Several runs are compared side by side.
+    The page shows test metrics, recipe, layers, training curves, confusion matrix, calibration, the
+    worst mistakes, filters, and the activations of one digit. Several runs are shown side by side.
+    The test metrics are computed from each run's newest checkpoint.
     """
     from cnn_mnist.data.load import load
     from cnn_mnist.runs.identity import data_name, require_identity
     from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "a report"):
-        import torch  # noqa: F401 - so that the extra named is the right one
+        import torch  # noqa: F401 - so that a missing torch is reported as the extra `train`
     with needs_extra("plot", "a report"):
-        from cnn_mnist.report import study, write_report
+        from cnn_mnist.report import summarize, write_report
 
     datasets: dict[str, Dataset] = {}
-    studies = []
+    summaries = []
     for run_dir in run_dirs:
         name = data or data_name(require_identity(Run(run_dir)))
         if name not in datasets:
             datasets[name] = load(name, data_dir)
-        studies.append(study(run_dir, datasets[name]))
+        summaries.append(summarize(run_dir, datasets[name]))
     path = out or Run(run_dirs[0]).report_file
     if out is None and len(run_dirs) > 1:
         path = path.with_name("comparison.html")
-    write_report(studies, path)
+    write_report(summaries, path)
     emit({"path": str(path)}, as_json=as_json, text=f"report: {path}")
 
 
-def report_of(run_dir: Path, dataset: "Dataset") -> Path | None:
-    """Write the report of a run that was just trained; None where matplotlib is not installed."""
+def write_report_of(run_dir: Path, dataset: "Dataset") -> Path | None:
+    """Write the report of a run that was just trained.
+
+    Returns:
+        The page; None where matplotlib or jinja2 is not installed.
+    """
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
         return None
-    from cnn_mnist.report import study, write_report
+    from cnn_mnist.report import summarize, write_report
     from cnn_mnist.runs.run import Run
 
     path = Run(run_dir).report_file
-    write_report([study(run_dir, dataset)], path)
+    write_report([summarize(run_dir, dataset)], path)
     return path

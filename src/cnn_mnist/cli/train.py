@@ -9,7 +9,7 @@ import click
 
 from cnn_mnist.cli.options import FILE, changed, default_run_dir, load_data, training_options
 from cnn_mnist.cli.output import emit, layer_text
-from cnn_mnist.cli.report import report_of
+from cnn_mnist.cli.report import write_report_of
 from cnn_mnist.errors import CnnMnistWarning, needs_extra
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _announce(run: "Run", recipe: "Recipe", dataset: "Dataset", seed: int) -> No
 def _finish(classifier: "Classifier", dataset: "Dataset") -> dict[str, Any]:
     """Evaluate, export and report a run that has reached its last step."""
     evaluation = classifier.finish(dataset)
-    page = report_of(classifier.run.path, dataset)
+    page = write_report_of(classifier.run.path, dataset)
     keys = ("accuracy", "loss", "global_step", "dataset", "train_seconds", "n")
     return {
         **{key: evaluation[key] for key in keys},

@@ -1,1 +1,1 @@
-"""Data: finding it, checking it, splitting it, and the order in which training sees it."""
+"""Find, fetch, check and split data sets, and order their images for training."""

@@ -1,6 +1,7 @@
-"""The manifest: which data sets can be had by name, from where, and what their true bytes are."""
+"""List the data sets known by name: their files, checksums, licences and mirrors."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 
@@ -9,21 +10,29 @@ class File:
     """One file of a data set."""
 
     name: str
-    """Its name without `.gz`, as in `train-images-idx3-ubyte`."""
+    """Its name without `.gz`, such as `train-images-idx3-ubyte`."""
     dimensions: int
-    """Dimensions of the array in it."""
+    """The number of dimensions of its array."""
     sha256: str | None
-    """SHA-256 of the DECOMPRESSED file; None where any content is taken."""
+    """SHA-256 of the DECOMPRESSED file; None accepts any content."""
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """The names under which the file is looked for."""
+        """The file names under which it is looked for."""
         dotted = self.name.replace("-idx", ".idx")
         return (self.name, f"{self.name}.gz", dotted, f"{dotted}.gz")
 
+    def find_in(self, folder: Path) -> list[Path]:
+        """Return the paths in a folder that exist under one of its spellings."""
+        return [path for name in self.spellings if (path := folder / name).exists()]
+
 
 def idx_files(hashes: tuple[str | None, str | None, str | None, str | None]) -> tuple[File, ...]:
-    """The four files of MNIST and its relatives: training images and labels, test ones."""
+    """Return the four files of a data set in MNIST's form.
+
+    Args:
+        hashes: the SHA-256 of the training images and labels and the test images and labels.
+    """
     names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
     return tuple(
         File(name=f"{name}-ubyte", dimensions=int(name[-1]), sha256=sha256)
@@ -37,14 +46,14 @@ ANY_IDX: Final = idx_files((None, None, None, None))
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A data set that can be had by name."""
+    """A data set known by name."""
 
     name: str
     description: str
     licence: str
     files: tuple[File, ...]
     mirrors: tuple[str, ...]
-    """Where its files lie, each with `.gz`; tried in turn."""
+    """URLs of folders that hold its files, each with `.gz`; tried in this order."""
 
 
 MNIST: Final = Source(
@@ -68,7 +77,7 @@ MNIST: Final = Source(
 
 DIGITS: Final = Source(
     name="digits",
-    description="1,500 + 297 handwritten digits, 8x8 brought to 28x28; ships with scikit-learn "
+    description="1,500 + 297 handwritten digits, 8x8 enlarged to 28x28; ships with scikit-learn "
     "(Alpaydin, Kaynak 1998)",
     licence="CC BY 4.0",
     files=(),

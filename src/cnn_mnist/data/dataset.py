@@ -1,4 +1,4 @@
-"""A data set in memory: three splits of 28x28 images and their labels."""
+"""Hold a data set in memory: three splits of 28x28 images and their labels."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,16 +12,23 @@ import numpy.typing as npt
 from cnn_mnist.errors import DataError
 
 IMAGE_SIZE: Final = 28
+"""Height and width of an image, in pixels."""
+DIGIT_SIZE: Final = 20
+"""The longer side of a digit's bounding box in MNIST, in pixels."""
+CENTRE: Final = IMAGE_SIZE / 2 + 0.5
+"""Where a digit's centre of mass lies in MNIST on both axes, in pixels from the upper left corner:
+in the middle of pixel 14, half a pixel off the middle of the image. All 70,000 lie within half a
+pixel of it (two of them barely not)."""
 VALIDATION_SHARE: Final = 12
-"""One training image in so many validates: 5,000 of MNIST's 60,000."""
+"""One in this many training images goes to the validation split: 5,000 of MNIST's 60,000."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and labels that belong together.
+    """Images and their labels.
 
     Raises:
-        DataError: the arrays do not fit each other, are empty, or are not 28x28.
+        DataError: the arrays are empty, not 28x28, not uint8, or of different lengths.
     """
 
     images: npt.NDArray[np.uint8]
@@ -33,10 +40,12 @@ class Split:
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.labels.dtype != np.uint8:
             raise DataError(
-                f"images and labels are uint8, not {self.images.dtype} and {self.labels.dtype}"
+                f"images and labels must be uint8, not {self.images.dtype} and {self.labels.dtype}"
             )
         if self.images.ndim != 3 or self.images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
-            raise DataError(f"images have shape {self.images.shape}, expected (N, 28, 28)")
+            raise DataError(
+                f"images have shape {self.images.shape}, expected (N, {IMAGE_SIZE}, {IMAGE_SIZE})"
+            )
         if self.labels.shape != self.images.shape[:1]:
             raise DataError(f"{len(self.images)} images have {self.labels.shape} labels")
         if not len(self.images):
@@ -65,17 +74,19 @@ class Dataset:
         """Build a data set; the FIRST twelfth of the training images becomes the validation split.
 
         Args:
-            name: what results call it.
+            name: the name that results report.
             train: images `(N, 28, 28)` and labels `(N,)`, both uint8, N at least 12.
             test: the same for the test split.
 
         Raises:
-            DataError: the arrays do not fit (see `Split`).
+            DataError: there are fewer than 12 training images, or see `Split`.
         """
         whole = Split(*train)
         cut = len(whole) // VALIDATION_SHARE
         if cut == 0:
-            raise DataError(f"{name} has {len(whole)} training images: at least 12 are needed")
+            raise DataError(
+                f"{name} has {len(whole)} training images: at least {VALIDATION_SHARE} are needed"
+            )
         return cls(
             name=name,
             train=Split(whole.images[cut:], whole.labels[cut:]),
@@ -95,7 +106,7 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 over every image and label, in the order of the splits."""
+        """The SHA-256 of every image and label, in the order of the splits."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
             digest.update(f"{name}:{len(split)}:".encode())

@@ -1,12 +1,11 @@
-"""IDX, the file format of MNIST and its relatives: a strict reader, and a writer.
+"""Read and write IDX, the file format of MNIST and its relatives.
 
 Layout: two zero bytes, a type code (8: unsigned byte, the only one used), the number of
 dimensions, each dimension as a big-endian 32-bit integer, then the values in C order. Source: the
-description on the first home of MNIST, http://yann.lecun.com/exdb/mnist/.
+description on the first home page of MNIST, http://yann.lecun.com/exdb/mnist/.
 
-Guarantees: `read` reads a file whole or refuses it; nothing larger than `MAX_BYTES`, and nothing
-larger than what the header claims, is ever held in memory, also when a compressed file claims
-otherwise.
+Guarantees: `read` returns a whole file or raises; neither more than `MAX_BYTES` nor more than the
+header announces is ever held in memory, whatever a compressed file expands to.
 """
 
 import gzip
@@ -22,10 +21,11 @@ from typing import IO, Final
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.errors import DataError
+from cnn_mnist.errors import DataError, reason_of
 from cnn_mnist.files import replace
 
 MAX_BYTES: Final = 1 << 30
+"""The most values that are read at once: of a whole file, or of a batch."""
 _CHUNK_BYTES: Final = 1 << 20
 _UNSIGNED_BYTE: Final = 8
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -34,7 +34,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 def read(
     path: Path, *, dimensions: int | None = None, sha256: str | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, plain or gzip-compressed (told by its content).
+    """Read an IDX file of unsigned bytes, plain or gzip-compressed (detected by its content).
 
     Args:
         path: the file.
@@ -42,31 +42,29 @@ def read(
         sha256: the SHA-256 that the decompressed file must have, if known.
 
     Returns:
-        The values, uint8, in the shape that the header gives.
+        The values, uint8, writable, in the shape that the header announces.
 
     Raises:
-        DataError: the file cannot be read, is damaged, truncated, oversized, of another type or
-            number of dimensions, or of another SHA-256. The line names the file.
+        DataError: the file cannot be read, is damaged, truncated, too large, of another type or
+            number of dimensions, or of another SHA-256. The message names the file.
     """
-    with _opened(path, dimensions) as (stream, header, sizes):
-        expected = math.prod(sizes)
-        if expected > MAX_BYTES:
-            raise DataError(f"{path} claims {expected:,} values: more than is believable")
-        body = _body(stream, expected)
-        _check_end(path, stream, sizes, len(body))
+    with _open(path, dimensions) as (stream, header, shape):
+        _check_size(path, math.prod(shape), "values")
+        body = _read_up_to(stream, math.prod(shape))
+        _check_end(path, stream, shape, len(body))
     if sha256 is not None:
-        found = hashlib.sha256(header)
-        found.update(body)
-        if found.hexdigest() != sha256:
+        digest = hashlib.sha256(header)
+        digest.update(body)
+        if digest.hexdigest() != sha256:
             raise DataError(
-                f"{path} is not the true file: SHA-256 {found.hexdigest()}, expected {sha256}; "
-                "delete it and fetch it again"
+                f"{path} is not the expected file: SHA-256 {digest.hexdigest()}, expected "
+                f"{sha256}; delete it and fetch it again"
             )
     try:
         # a bytearray gives a writable array, which torch can share without a copy
-        return np.frombuffer(body, dtype=np.uint8).reshape(sizes)
-    except ValueError as error:  # more dimensions, or empty ones of more places, than NumPy has
-        raise DataError(f"{path} has a shape that cannot be: {error}") from error
+        return np.frombuffer(body, dtype=np.uint8).reshape(shape)
+    except ValueError as error:  # more dimensions, or more items of no values, than NumPy allows
+        raise DataError(f"{path} has an impossible shape: {error}") from error
 
 
 def batches(path: Path, size: int, *, dimensions: int) -> Iterator[npt.NDArray[np.uint8]]:
@@ -74,34 +72,31 @@ def batches(path: Path, size: int, *, dimensions: int) -> Iterator[npt.NDArray[n
 
     Args:
         path: the file, plain or gzip-compressed.
-        size: items of a batch, along the first dimension.
+        size: items per batch, along the first dimension.
         dimensions: the number of dimensions that it must have, at least 1.
 
     Yields:
-        `(B, ...) uint8`, B = `size` but for the last.
+        `(B, ...) uint8`, where B is `size`, or less in the last batch.
 
     Raises:
-        DataError: see `read`. What a truncated file holds is given before that.
+        DataError: see `read`. A truncated file's content is yielded before that.
     """
-    with _opened(path, dimensions) as (stream, _, sizes):
-        count, *shape = sizes
-        each = math.prod(shape)
-        if size * each > MAX_BYTES:
-            raise DataError(f"{path} claims {each:,} values an item: more than is believable")
+    with _open(path, dimensions) as (stream, _, shape):
+        count, *item_shape = shape
+        item_size = math.prod(item_shape)
+        _check_size(path, size * item_size, "values in a batch")
         for start in range(0, count, size):
             items = min(size, count - start)
-            body = _body(stream, items * each)
-            if len(body) < items * each:
-                _check_end(path, stream, sizes, start * each + len(body))
-            yield np.frombuffer(body, np.uint8).reshape(items, *shape)
-        _check_end(path, stream, sizes, count * each)
+            body = _read_up_to(stream, items * item_size)
+            if len(body) < items * item_size:
+                _check_end(path, stream, shape, start * item_size + len(body))
+            yield np.frombuffer(body, np.uint8).reshape(items, *item_shape)
+        _check_end(path, stream, shape, count * item_size)
 
 
 @contextmanager
-def _opened(
-    path: Path, dimensions: int | None
-) -> Iterator[tuple[IO[bytes], bytes, tuple[int, ...]]]:
-    """A file behind its header, the header's bytes, and the sizes that it gives."""
+def _open(path: Path, dimensions: int | None) -> Iterator[tuple[IO[bytes], bytes, tuple[int, ...]]]:
+    """Open a file, and yield its stream after the header, the header's bytes, and its shape."""
     try:
         with path.open("rb") as raw:
             compressed = raw.read(2) == _GZIP_MAGIC
@@ -109,47 +104,59 @@ def _opened(
             plain: IO[bytes] = gzip.GzipFile(fileobj=raw) if compressed else raw  # type: ignore[assignment]
             with plain as stream:
                 start = stream.read(4)
-                rank = _rank(path, start, dimensions)
-                dims = stream.read(4 * rank)
-                if len(dims) < 4 * rank:
-                    raise DataError(f"{path} is truncated: its header ends early")
-                yield stream, start + dims, struct.unpack(f">{rank}I", dims)
+                rank = _parse_rank(path, start, dimensions)
+                sizes = stream.read(4 * rank)
+                if len(sizes) < 4 * rank:
+                    raise DataError(f"{path} is truncated: it ends within its header")
+                yield stream, start + sizes, struct.unpack(f">{rank}I", sizes)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is damaged or truncated: {error}") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
-def _check_end(path: Path, stream: IO[bytes], sizes: tuple[int, ...], values: int) -> None:
-    """Raise `DataError` unless `values` have been read, and they were all."""
-    expected = math.prod(sizes)
-    if values < expected:
+def _parse_rank(path: Path, start: bytes, dimensions: int | None) -> int:
+    """Check a file's first four bytes, and return its number of dimensions."""
+    if len(start) < 4 or start[:2] != b"\0\0":
+        raise DataError(f"{path} is not an IDX file: it starts with {start.hex(' ') or 'nothing'}")
+    if start[2] != _UNSIGNED_BYTE:
         raise DataError(
-            f"{path} is truncated: {sizes} needs {expected:,} values, it has {values:,}"
+            f"{path} has IDX type 0x{start[2]:02x}: only unsigned bytes (0x08) are supported"
         )
-    if stream.read(1):
-        raise DataError(f"{path} is too long: bytes follow the {expected:,} values of its header")
+    if dimensions is not None and start[3] != dimensions:
+        raise DataError(
+            f"{path} has {start[3]} dimensions, expected {dimensions}: "
+            "are the image and the label file swapped?"
+        )
+    return start[3]
 
 
-def _body(stream: IO[bytes], size: int) -> bytearray:
-    """The next `size` bytes, or what there is of them: no memory is taken on the header's word."""
+def _check_size(path: Path, values: int, what: str) -> None:
+    """Raise `DataError` where the header announces more values than `MAX_BYTES`."""
+    if values > MAX_BYTES:
+        raise DataError(
+            f"{path} is larger than the limit of {MAX_BYTES >> 20:,} MiB: its header announces "
+            f"{values:,} {what}"
+        )
+
+
+def _read_up_to(stream: IO[bytes], size_bytes: int) -> bytearray:
+    """Read `size_bytes`, or fewer where the stream ends; memory grows with what is there."""
     body = bytearray()
-    while chunk := stream.read(min(size - len(body), _CHUNK_BYTES)):
+    while chunk := stream.read(min(size_bytes - len(body), _CHUNK_BYTES)):
         body += chunk
     return body
 
 
-def _rank(path: Path, header: bytes, dimensions: int | None) -> int:
-    if len(header) < 4 or header[:2] != b"\0\0":
-        raise DataError(f"{path} is no IDX file: it starts with {header.hex(' ') or 'nothing'}")
-    if header[2] != _UNSIGNED_BYTE:
-        raise DataError(f"{path} has IDX type 0x{header[2]:02x}: only unsigned bytes (0x08) fit")
-    if dimensions is not None and header[3] != dimensions:
+def _check_end(path: Path, stream: IO[bytes], shape: tuple[int, ...], values: int) -> None:
+    """Raise `DataError` unless the `values` read are all that the header announces and the last."""
+    expected = math.prod(shape)
+    if values < expected:
         raise DataError(
-            f"{path} has {header[3]} dimensions, expected {dimensions}: "
-            "are the image and the label file swapped?"
+            f"{path} is truncated: {shape} needs {expected:,} values, it has {values:,}"
         )
-    return header[3]
+    if stream.read(1):
+        raise DataError(f"{path} is too long: bytes follow the {expected:,} values of its header")
 
 
 def write(path: Path, values: npt.NDArray[np.uint8]) -> None:
@@ -164,7 +171,7 @@ def write(path: Path, values: npt.NDArray[np.uint8]) -> None:
         OSError: the file cannot be written.
     """
     if values.dtype != np.uint8:
-        raise DataError(f"IDX files hold uint8 here, not {values.dtype}")
+        raise DataError(f"IDX files are written from uint8 arrays, not {values.dtype}")
     header = struct.pack(f">HBB{values.ndim}I", 0, _UNSIGNED_BYTE, values.ndim, *values.shape)
     content = header + values.tobytes()
     replace(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)

@@ -1,8 +1,8 @@
-"""A data set by name or by folder: found, or fetched, or refused; always checked.
+"""Load a data set by its name or from a folder.
 
-MNIST is searched in `--data-dir`, `$CNN_MNIST_DATA` and the user cache, and then downloaded into
-the cache. The first place that has any of its files is the place: a damaged or missing file there
-is an error, never a reason to look on in silence.
+MNIST is searched in `--data-dir`, `$CNN_MNIST_DATA` and the user's cache, and then downloaded into
+the cache. The first place that holds any of its files is used: a damaged or missing file there is
+an error, and the search does not silently go on.
 """
 
 import os
@@ -19,21 +19,22 @@ from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.data.fetch import cache_directory, fetch
 from cnn_mnist.errors import CnnMnistWarning, DataError, DownloadError
 
-DATA_VARIABLE: Final = "CNN_MNIST_DATA"
+_DATA_VARIABLE: Final = "CNN_MNIST_DATA"
 
 
 def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
     """Load a data set.
 
     Args:
-        name: `mnist`; `digits`; `auto` (MNIST where it can be had, else the digits, with a
+        name: `mnist`; `digits`; `auto` (MNIST where it is available, else the digits, with a
             `CnnMnistWarning`); or a folder with the four IDX files of any data set of 28x28 images
-            and up to 256 classes, which is then called by the folder's name.
+            and up to 256 classes, which takes the folder's name.
         data_dir: where MNIST is looked for first, as `data_dir/mnist/`.
 
     Raises:
-        DataError: no such name or folder; or a file is missing, damaged or of the wrong form.
-        DownloadError: (`mnist` only) it is on no disk and no mirror gave it.
+        DataError: there is no such name or folder; or a file is missing, damaged or of the wrong
+            form.
+        DownloadError: (`mnist` only) it is not on this machine, and no mirror delivered it.
         MissingExtraError: a library that the data set needs is not installed.
     """
     if name == DIGITS.name:
@@ -45,7 +46,7 @@ def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
             return _load_mnist(data_dir)
         except DownloadError as error:
             warnings.warn(
-                f"MNIST cannot be had, the digits of scikit-learn are used instead: {error}",
+                f"MNIST is not available, scikit-learn's digits are used instead: {error}",
                 CnnMnistWarning,
                 stacklevel=2,
             )
@@ -53,10 +54,10 @@ def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
     folder = Path(name)
     if not folder.is_dir():
         raise DataError(
-            f"no data set or folder is called {name!r}: expected mnist, digits, auto, "
+            f"there is no data set or folder {name!r}: expected mnist, digits, auto, "
             "or a folder with four IDX files"
         )
-    return _read(folder.resolve().name, folder, ANY_IDX)
+    return _read_folder(folder.resolve().name, folder, ANY_IDX)
 
 
 def _load_mnist(data_dir: Path | None) -> Dataset:
@@ -64,53 +65,49 @@ def _load_mnist(data_dir: Path | None) -> Dataset:
     if folder is None:
         folder = fetch(MNIST, cache_directory())
     try:
-        return _read(MNIST.name, folder, MNIST.files)
+        return _read_folder(MNIST.name, folder, MNIST.files)
     except DataError:
         if folder != cache_directory() / MNIST.name:
             raise
-        # the cache is ours: what is missing or damaged there is fetched again
-        return _read(MNIST.name, fetch(MNIST, cache_directory()), MNIST.files)
+        # the cache is this program's own: missing and damaged files there are fetched again
+        return _read_folder(MNIST.name, fetch(MNIST, cache_directory()), MNIST.files)
 
 
 def find(source: Source, data_dir: Path | None = None) -> Path | None:
-    """The folder of the first place on this machine that has any file of `source`.
+    """Return the folder of the first place on this machine that holds any file of `source`.
 
     Raises:
-        DataError: `data_dir` or `$CNN_MNIST_DATA` is no directory.
+        DataError: `data_dir` or `$CNN_MNIST_DATA` is not a directory.
     """
     places = [cache_directory()]
     for origin, place in (
-        ("$" + DATA_VARIABLE, os.environ.get(DATA_VARIABLE)),
+        (f"${_DATA_VARIABLE}", os.environ.get(_DATA_VARIABLE)),
         ("--data-dir", data_dir),
     ):
         if place:
             if not Path(place).is_dir():
-                raise DataError(f"{origin}={place} is no directory")
+                raise DataError(f"{origin}={place} is not a directory")
             places.insert(0, Path(place))
     for place in places:
         folder = place / source.name
-        if any(_present(file, folder) for file in source.files):
+        if any(file.find_in(folder) for file in source.files):
             return folder
     return None
-
-
-def _present(file: File, folder: Path) -> Path | None:
-    return next((folder / name for name in file.spellings if (folder / name).exists()), None)
 
 
 def read_file(file: File, folder: Path) -> npt.NDArray[np.uint8]:
     """Read one file of a data set under any of its spellings.
 
     Raises:
-        DataError: it is missing, damaged or not the true one.
+        DataError: it is missing, damaged or not the expected one.
     """
-    path = _present(file, folder)
-    if path is None:
+    present = file.find_in(folder)
+    if not present:
         raise DataError(f"{folder / file.name}[.gz] is missing")
-    return idx.read(path, dimensions=file.dimensions, sha256=file.sha256)
+    return idx.read(present[0], dimensions=file.dimensions, sha256=file.sha256)
 
 
-def _read(name: str, folder: Path, files: tuple[File, ...]) -> Dataset:
+def _read_folder(name: str, folder: Path, files: tuple[File, ...]) -> Dataset:
     train_images, train_labels, test_images, test_labels = (
         read_file(file, folder) for file in files
     )

@@ -1,11 +1,11 @@
-"""The report of a run: one self-contained page, `report/index.html` in the run directory.
+"""Write the report of a run: one self-contained page, `report/index.html` in the run directory.
 
-`study` gathers all that is shown, `charts` and `pictures` draw it, `page` lays it out. What the
-page shows of the test set is computed from the newest checkpoint by the lines that `evaluate` uses.
-Not covered: training another step, or any choice: a report only looks.
+`summary` gathers everything that the page shows, `charts` and `pictures` draw it, `page` lays it
+out. The metrics on the test images are computed from the newest checkpoint by the same functions
+that `evaluate` uses. Not covered: training, or choosing between runs.
 """
 
 from cnn_mnist.report.page import write_report
-from cnn_mnist.report.study import Study, study
+from cnn_mnist.report.summary import Summary, summarize
 
-__all__ = ["Study", "study", "write_report"]
+__all__ = ["Summary", "summarize", "write_report"]

@@ -1,4 +1,4 @@
-"""The page: studies laid out as one HTML file that asks nobody for anything."""
+"""Lay out summaries of runs as one HTML file that loads nothing from elsewhere."""
 
 import json
 from collections import Counter
@@ -8,39 +8,37 @@ from typing import Any, Final
 
 import numpy as np
 
-from cnn_mnist.errors import ExportError, needs_extra
+from cnn_mnist.errors import ExportError, needs_extra, os_errors_as
 from cnn_mnist.files import replace
 from cnn_mnist.report import charts, pictures
-from cnn_mnist.report.study import Activation, Study
+from cnn_mnist.report.summary import Activation, Summary
 
 with needs_extra("plot", "drawing a report"):
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
 _MOST_CLASSES: Final = 30
-"""Beyond it a confusion matrix with numbers is no longer read, and is drawn as a picture."""
+"""A confusion matrix of more classes is drawn as a picture: its numbers would be unreadable."""
 
 
-def write_report(studies: Sequence[Study], path: Path) -> None:
+def write_report(summaries: Sequence[Summary], path: Path) -> None:
     """Create or replace the report of a run, or of several side by side.
 
     Args:
-        studies: at least one.
+        summaries: of the runs, at least one.
         path: the HTML file; its folder is created where missing.
 
     Raises:
         ExportError: it cannot be written; an earlier file stays.
     """
-    content = render(studies).encode()
-    try:
+    content = render(summaries).encode()
+    with os_errors_as(ExportError, f"{path} cannot be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, content)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def render(studies: Sequence[Study]) -> str:
-    """The page's HTML."""
+def render(summaries: Sequence[Summary]) -> str:
+    """Return the page's HTML."""
     environment = Environment(
         loader=PackageLoader("cnn_mnist.report", "."),
         autoescape=True,
@@ -49,55 +47,56 @@ def render(studies: Sequence[Study]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": _percent, "thousands": _thousands, "duration": _duration}
-    names = _names([study.path for study in studies])
-    runs = list(map(_Run, studies, names, range(len(studies))))
-    curves = charts.curves({run.name: run.study.metrics for run in runs})
-    figures = json.dumps({run.name: run.study.figures for run in runs})
+    names = _names([summary.path for summary in summaries])
+    runs = list(map(_Run, summaries, names, range(len(summaries))))
+    curves = charts.curves({run.name: run.summary.history for run in runs})
+    metrics = json.dumps({run.name: run.metrics for run in runs})
     return environment.get_template("page.html").render(
         runs=runs,
         curves={name: Markup(svg) for name, svg in curves.items()},  # noqa: S704 - our own
-        settings=_settings(studies),
-        data=Markup(figures.replace("<", "\\u003c")),  # noqa: S704 - JSON, and no tag in it
+        settings=_settings(summaries),
+        data=Markup(metrics.replace("<", "\\u003c")),  # noqa: S704 - JSON, and no tag in it
     )
 
 
 class _Run:
-    """A study as the template wants it."""
+    """Prepare a run's summary for the template: arrays as pictures, logits as probabilities."""
 
-    def __init__(self, study: Study, name: str, number: int) -> None:
-        self.study = study
+    def __init__(self, summary: Summary, name: str, number: int) -> None:
+        self.summary = summary
         self.name = name
         self.series = number % charts.SERIES
-        self.figures = study.figures
+        self.metrics = summary.metrics
         self.reliability = Markup(  # noqa: S704 - our own
-            charts.reliability_diagram(study.bins, f"reliability-{number}")
+            charts.reliability_diagram(summary.bins, f"reliability-{number}")
         )
-        self.kernels = pictures.data_uri(pictures.sheet(study.kernels))
-        self.image = pictures.data_uri(pictures.ink(study.image))
-        self.activations = [(layer, *_drawn(layer)) for layer in study.activations]
-        logits = study.activations[-1].values.astype(np.float64)
-        self.probabilities = np.exp(logits - np.logaddexp.reduce(logits)).tolist()
+        self.kernels = (
+            None if summary.kernels is None else pictures.data_uri(pictures.sheet(summary.kernels))
+        )
+        self.image = pictures.data_uri(pictures.ink(summary.image))
+        self.activations = [(layer, *_drawn(layer)) for layer in summary.activations]
+        self.probabilities = summary.probabilities.tolist()
         self.mistakes = [
             (mistake, pictures.data_uri(pictures.ink(image)))
-            for mistake, image in zip(study.mistakes, study.mistaken, strict=True)
+            for mistake, image in zip(summary.mistakes, summary.mistaken_images, strict=True)
         ]
-        confusion = np.asarray(study.figures["confusion"])
+        confusion = np.asarray(summary.metrics["confusion"])
         self.confusion = confusion.tolist() if len(confusion) <= _MOST_CLASSES else None
-        off = confusion - np.diag(confusion.diagonal())
-        self.most_confused = max(1, int(off.max()))
+        off_diagonal = confusion - np.diag(confusion.diagonal())
+        self.most_confused = max(1, int(off_diagonal.max()))
         self.confusion_picture = pictures.data_uri(
             pictures.signed(np.log1p(confusion).astype(np.float32))
         )
 
 
 def _drawn(layer: Activation) -> tuple[str, str]:
-    """A layer's output as a picture, and its shape in words."""
+    """Return a layer's output as a picture, and its shape as text."""
     shape = " x ".join(map(str, layer.values.shape))
     return pictures.data_uri(pictures.sheet(layer.values)), shape
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """What runs are called: their folders' names, or whole paths where those are not unique."""
+    """Name runs by their folders, or by whole paths where folder names are not unique."""
     names = [path.resolve().name for path in paths]
     count = Counter(names)
     return [
@@ -105,15 +104,16 @@ def _names(paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def _settings(studies: Sequence[Study]) -> list[tuple[str, list[str], bool]]:
-    """What was run: for each setting its value in every run, and whether they differ."""
-    columns = [_flat(study.about) for study in studies]
+def _settings(summaries: Sequence[Summary]) -> list[tuple[str, list[str], bool]]:
+    """Return, for each setting, its name, its value in every run, and whether they differ."""
+    columns = [_flat(summary.settings) for summary in summaries]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [(name, [column.get(name, "-") for column in columns]) for name in names]
     return [(name, values, len(set(values)) > 1) for name, values in rows]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested values as texts under names such as `recipe: learning rate`."""
     flat: dict[str, str] = {}
     for name, value in values.items():
         label = f"{prefix}{name.replace('_', ' ')}"

@@ -1,7 +1,7 @@
-"""Arrays as small pictures inside a page: strength is opacity, so that any background will do.
+"""Draw arrays as small transparent pictures inside a page, for any background.
 
-Ink and activations above zero are drawn in one colour, what is below zero in another. A picture
-has one pixel for each value; the page enlarges it.
+A picture has one pixel for each value, which the page enlarges. A value's sign is its colour, its
+magnitude its opacity.
 """
 
 from base64 import b64encode
@@ -13,27 +13,32 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-_ABOVE: Final = (31, 111, 235)
-_BELOW: Final = (219, 109, 40)
+_POSITIVE: Final = (31, 111, 235)
+_NEGATIVE: Final = (219, 109, 40)
 
 
 def ink(image: npt.NDArray[np.uint8]) -> Image.Image:
-    """A digit `(28, 28)`, black on nothing."""
+    """Draw an image `(28, 28)`: ink black, paper transparent."""
     return Image.merge("LA", (Image.new("L", image.shape[::-1], 0), Image.fromarray(image)))
 
 
 def signed(values: npt.NDArray[np.float32]) -> Image.Image:
-    """Values `(height, width)`, the largest magnitude opaque: blue above zero, orange below."""
-    strength = np.abs(values) / (np.abs(values).max() or 1)
+    """Draw values `(height, width)`: blue above 0, orange below, the largest magnitude opaque."""
+    magnitude = np.abs(values) / (np.abs(values).max() or 1)
     pixels = np.empty((*values.shape, 4), np.uint8)
-    pixels[..., :3] = np.where(values[..., None] >= 0, _ABOVE, _BELOW)
-    pixels[..., 3] = np.rint(255 * strength)
-    pixels[pixels[..., 3] == 0] = 0  # nothing to see has no colour: smaller files
+    pixels[..., :3] = np.where(values[..., None] >= 0, _POSITIVE, _NEGATIVE)
+    pixels[..., 3] = np.rint(255 * magnitude)
+    pixels[pixels[..., 3] == 0] = 0  # one colour for all transparent pixels: smaller files
     return Image.fromarray(pixels)
 
 
 def sheet(values: npt.NDArray[np.float32], *, gap: int = 1) -> Image.Image:
-    """Pictures `(count, height, width)` in rows, or values `(count,)` as one picture of them."""
+    """Draw pictures `(count, height, width)` in rows, or values `(count,)` as one picture.
+
+    Args:
+        values: drawn by `signed`.
+        gap: pixels between two pictures.
+    """
     if values.ndim == 1:
         columns = len(values) if len(values) <= 64 else ceil(sqrt(2 * len(values)))
         values, gap = values[:, None, None], 0
@@ -49,7 +54,7 @@ def sheet(values: npt.NDArray[np.float32], *, gap: int = 1) -> Image.Image:
 
 
 def data_uri(picture: Image.Image) -> str:
-    """A picture as the address of itself."""
+    """Return a picture as a `data:` URI of its PNG file."""
     content = BytesIO()
     picture.save(content, "PNG", optimize=True)
     return "data:image/png;base64," + b64encode(content.getvalue()).decode()

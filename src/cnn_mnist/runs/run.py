@@ -55,6 +55,12 @@ class Run:
         return self.path / "report" / "index.html"
 
 
+def drop_old_checksums(run: Run) -> None:
+    """Remove the list of checksums that version 0.1 kept of a run's results, before they change."""
+    with os_errors_as(RunError, f"{run.path} cannot be written"):
+        (run.path / "SHA256SUMS").unlink(missing_ok=True)
+
+
 def read_metrics(run: Run) -> list[dict[str, float]]:
     """Read `metrics.jsonl`, without lines that a killed run left torn; empty where there is none.
 

@@ -27,7 +27,7 @@ from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.checkpoint import Checkpoint, found, from_bytes, newest, save, to_bytes
 from cnn_mnist.runs.identity import Identity, read_identity, write_identity
 from cnn_mnist.runs.lock import locked
-from cnn_mnist.runs.run import Run
+from cnn_mnist.runs.run import Run, drop_old_checksums
 from cnn_mnist.training.augmentation import AUGMENTATIONS
 from cnn_mnist.training.clock import Clock
 from cnn_mnist.training.device import choose_device
@@ -91,6 +91,7 @@ def train(
                     stacklevel=2,
                 )
         if group.is_main:
+            drop_old_checksums(run)
             if read_identity(run) != identity:
                 write_identity(run, identity)
             hooks = (JsonLines(run.metrics_file), *hooks)

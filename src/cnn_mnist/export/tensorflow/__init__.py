@@ -1,11 +1,11 @@
-"""The bridge to TensorFlow: the tutorial's checkpoints come in, networks go out.
+"""Import from TensorFlow and export to it: the tutorial's checkpoints, Keras, SavedModel, LiteRT.
 
-    library.py      TensorFlow itself, imported here and nowhere else
-    variables.py    what each weight is called there, and how it lies
-    checkpoint.py   `model.ckpt-20000.*` of the tutorial's program, read and written
-    estimator.py    such a checkpoint as a run that goes on
-    network.py      a network as Keras layers
-    export.py       Keras, SavedModel, LiteRT and checkpoint files, compared before they get a name
+    library.py      imports TensorFlow; no other module does
+    variables.py    names and order of the weights in TensorFlow
+    checkpoint.py   reads and writes `model.ckpt-20000.*` of the tutorial's program
+    estimator.py    makes a run of such a checkpoint, so that training can go on
+    network.py      builds a network from Keras layers
+    formats.py      writes each format, and compares it with the network
 
-Not covered: training with TensorFlow, and checkpoints of other networks than the tutorial's.
+Not covered: training with TensorFlow; reading checkpoints of other networks than the tutorial's.
 """

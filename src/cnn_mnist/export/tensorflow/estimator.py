@@ -19,21 +19,21 @@ from cnn_mnist.runs.run import Run
 CLASSES: Final = 10
 
 MNIST_SHA256: Final = "40a30d4e4eb9bb87da05901915179d2705f4de43ccd2af7c4d73aefea50e991a"
-"""`Dataset.sha256` of MNIST, the tutorial's data set, so that it need not be loaded."""
+"""`Dataset.sha256` of MNIST, so that an import need not load it."""
 
 EVALUATION_BATCH: Final = 128
 """The default batch size of `numpy_input_fn`, which the tutorial's evaluation uses."""
 
 
 def read_checkpoint(source: Path) -> Checkpoint:
-    """Read a checkpoint of the tutorial's program as one that the recipe `tutorial` goes on from.
+    """Read a checkpoint of the tutorial's program as a checkpoint of the recipe `tutorial`.
 
     Args:
         source: see `checkpoint.find`.
 
     Returns:
-        Weights and step; seed and time are 0, since TensorFlow stores neither. Plain SGD has no
-        state.
+        Weights and step. Seed and training time are 0, since TensorFlow stores neither; plain SGD
+        has no optimizer state.
 
     Raises:
         CheckpointError: it is missing, damaged, or of another network.
@@ -53,15 +53,19 @@ def read_checkpoint(source: Path) -> Checkpoint:
 
 
 def start_run(run: Run, checkpoint: Checkpoint) -> None:
-    """Make a run directory from such a checkpoint, so that training there goes on from it.
+    """Make a run directory from a checkpoint, so that training there goes on from it.
+
+    Args:
+        run: the run directory to make.
+        checkpoint: what `read_checkpoint` returned.
 
     Raises:
-        RunError: the directory holds a run already, or cannot be written.
+        RunError: the directory already holds a run, or cannot be written.
         CheckpointError: the checkpoint cannot be written.
     """
     if run.recipe_file.exists() or found(run.checkpoints):
-        raise RunError(f"{run.path} holds a run already: choose another run directory")
-    # recipe.json is written last: without it an interrupted import is not taken for a run
+        raise RunError(f"{run.path} already holds a run: choose another run directory")
+    # recipe.json is written last: without it an interrupted import does not look like a run
     save(run.checkpoints, checkpoint)
     identity = Identity(
         recipe=checkpoint.recipe,

@@ -1,12 +1,13 @@
-"""Export to TensorFlow: each file is opened again by its own runtime and compared before it counts.
+"""Export a network in TensorFlow's formats.
 
-    keras        `model.keras`: a Keras network that gives logits
+    keras        `model.keras`: a Keras network, images to logits
     savedmodel   `savedmodel/`: signature `serving_default`, `images` to `classes`, `logits` and
                  `probabilities`
-    tflite       `model.tflite`: the same signature in LiteRT's form, float32
-    checkpoint   `model.ckpt-20000/`: what the tutorial's program would have written
+    tflite       `model.tflite`: the same signature for LiteRT, float32
+    checkpoint   `model.ckpt-20000/`: the files that the tutorial's program writes
 
-All take images `(N, 28, 28, 1) float32 in [0, 1]`.
+All take images `(N, 28, 28, 1) float32 in [0, 1]`. Each file is opened again by its own runtime and
+compared with the network before it replaces an earlier one.
 """
 
 import copy
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from torch import nn
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import ExportError
+from cnn_mnist.errors import ExportError, first_line, os_errors_as
 from cnn_mnist.evaluation.metrics import Logits
 from cnn_mnist.export.parity import compare, require_parity
 from cnn_mnist.export.tensorflow.checkpoint import find, read, write_checkpoint
@@ -37,14 +38,14 @@ _SIGNATURE: Final = "serving_default"
 def export_tensorflow(
     model: nn.Module, path: Path, images: npt.NDArray[np.uint8], *, format_: str, step: int
 ) -> dict[str, Any]:
-    """Write a network for TensorFlow, after the file has given what the network gives.
+    """Write a network for TensorFlow, once the file gives the same logits as the network.
 
     Args:
         model: the network; it stays as it is.
         path: the file or folder to create or replace.
         images: `(N, 28, 28) uint8`, real ones, on which both are compared.
         format_: one of `FORMATS`.
-        step: how many updates the network has seen; a checkpoint keeps it.
+        step: the network's number of updates, stored in a checkpoint.
 
     Returns:
         `path`, and what `parity.compare` returns.
@@ -55,27 +56,31 @@ def export_tensorflow(
         MissingExtraError: TensorFlow is not installed.
     """
     library = tensorflow()
-    form = FORMATS[format_]
+    chosen = FORMATS[format_]
     result: dict[str, Any] = {"path": str(path)}
 
     def make(temporary: Path) -> None:
         with quiet():
-            form.write(model, temporary, step)
-            result.update(compare(partial(classify, model), form.open(temporary, model), images))
+            chosen.write(model, temporary, step)
+            result.update(compare(partial(classify, model), chosen.open(temporary, model), images))
         require_parity(path, result)
 
     try:
-        replace_with(path, make)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}") from error
+        with os_errors_as(ExportError, f"{path} cannot be written"):
+            replace_with(path, make)
     except library.errors.OpError as error:
         raise ExportError(f"{path} cannot be written: {error.message}") from error
+    except ValueError as error:  # from Keras, where a layer has settings that it does not know
+        raise ExportError(
+            f"{path} cannot be written: the network does not fit into Keras layers: "
+            f"{first_line(error)}; export it as ONNX"
+        ) from error
     return result
 
 
 def _write_keras(model: nn.Module, path: Path, step: int) -> None:
     if path.suffix != ".keras":
-        raise ExportError(f"{path.name}: Keras opens no file without the ending .keras: add it")
+        raise ExportError(f"{path.name}: a Keras file must have the suffix .keras: add it")
     keras_network(model).save(path)
 
 
@@ -96,7 +101,7 @@ def _write_savedmodel(model: nn.Module, path: Path, step: int) -> None:
             "probabilities": library.nn.softmax(logits),
         }
 
-    # not saved_model.save: of what that makes of a Keras network, TensorFlow Lite loses the weights
+    # not saved_model.save: TensorFlow Lite loses the weights of a Keras network saved by it
     archive = library.keras.export.ExportArchive()
     archive.track(network)
     takes = library.TensorSpec((None, *_IMAGE), library.float32, name="images")
@@ -119,7 +124,7 @@ def _write_tflite(model: nn.Module, path: Path, step: int) -> None:
 
 
 def _open_tflite(path: Path, model: nn.Module) -> Logits:
-    with silent():  # when it first runs it announces how
+    with silent():  # the first run logs which delegate it uses
         run = tensorflow().lite.Interpreter(str(path)).get_signature_runner(_SIGNATURE)
         run(images=np.zeros((1, *_IMAGE), np.float32))
     return lambda images: _array(run(images=_nhwc(images))["logits"])
@@ -133,7 +138,7 @@ def _open_checkpoint(path: Path, model: nn.Module) -> Logits:
 
 
 def _nhwc(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Images `(B, 28, 28) uint8` as `(B, 28, 28, 1) float32 in [0, 1]`."""
+    """Return images `(B, 28, 28) uint8` as `(B, 28, 28, 1) float32 in [0, 1]`."""
     scaled: npt.NDArray[np.float32] = images[..., np.newaxis].astype(np.float32) / np.float32(255)
     return scaled
 
@@ -144,16 +149,16 @@ def _array(values: Any) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """How a network is written for TensorFlow, and opened again."""
+    """How a network is written in one format, and opened again."""
 
     file: str
-    """What the file or folder is called if nothing is said."""
+    """The default name of the file or folder."""
 
     write: Callable[[nn.Module, Path, int], None]
-    """Writes a network of so many steps to a path."""
+    """Write a network with its step to a path."""
 
     open: Callable[[Path, nn.Module], Logits]
-    """Opens what was written, of a network of this architecture, by the format's own runtime."""
+    """Open what was written with the format's own runtime; the network gives the architecture."""
 
 
 FORMATS: Final = {

@@ -1,4 +1,4 @@
-"""TensorFlow itself: imported when first used, kept quiet, and on the CPU."""
+"""Import TensorFlow when it is first used, without its log messages, and on the CPU only."""
 
 import os
 import sys
@@ -11,28 +11,30 @@ from cnn_mnist.errors import needs_extra
 
 
 def tensorflow() -> Any:
-    """The library; its own environment variables are set where the user has not set them.
+    """Return the module `tensorflow`.
+
+    Sets TensorFlow's environment variables for the log level and oneDNN, unless the user has.
 
     Raises:
         MissingExtraError: it is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors are raised, and said by us
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it announces itself on standard error
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the other ones write no SavedModel
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors are raised, and reported by us
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # it logs a notice to standard error
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # other backends cannot write a SavedModel
     first = "tensorflow" not in sys.modules
-    # silent: what it says while it is imported heeds no level
-    with needs_extra("tensorflow", "the bridge to TensorFlow"), quiet(), silent():
+    # silent: the import logs messages that obey no log level
+    with needs_extra("tensorflow", "TensorFlow import and export"), quiet(), silent():
         import tensorflow as library
 
         if first:
-            with suppress(RuntimeError):  # a GPU would be filled, and multiply in fewer bits
+            with suppress(RuntimeError):  # a GPU would be filled, and would round products
                 library.config.set_visible_devices([], "GPU")
     return library
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, the warnings of TensorFlow and Keras about themselves are not heard."""
+    """Suppress Python warnings inside the block: TensorFlow and Keras deprecate their own calls."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -40,7 +42,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Inside, nothing is written on standard error, not even by C++, which asks nobody."""
+    """Discard standard error inside the block, also what C++ code writes to it."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""A network as Keras layers: the tutorial's names, its order of ReLU and pooling, NHWC images."""
+"""Build a network from Keras layers, with the tutorial's layer names and NHWC images."""
 
 from itertools import groupby
 from typing import Any
@@ -12,23 +12,23 @@ from cnn_mnist.networks.layers import Crop, GlobalPool
 
 
 def keras_network(model: nn.Module) -> Any:
-    """The same network as a `keras.Sequential`, with copies of the weights.
+    """Return the same network as a `keras.Sequential`, with copies of the weights.
 
-    Input: `images` `(N, 28, 28, 1) float32 in [0, 1]`. Output: logits `(N, classes)`.
+    It maps `images` `(N, 28, 28, 1) float32 in [0, 1]` to logits `(N, classes)`.
 
     Raises:
         ExportError: a layer has no counterpart, see `variables.names`.
         MissingExtraError: TensorFlow is not installed.
     """
     keras = tensorflow().keras
-    rectified = _rectified(model)
+    activated = _activated(model)
     with quiet():
         network = keras.Sequential(
             [keras.Input((IMAGE_SIZE, IMAGE_SIZE, 1), name="images")], name="cnn_mnist"
         )
         for own, name in names(model).items():
-            if own not in rectified.values():
-                activation = "relu" if own in rectified else None
+            if own not in activated.values():
+                activation = "relu" if own in activated else None
                 layer = model.get_submodule(own)
                 network.add(_layer(keras, network, layer, name=name, activation=activation))
         for name, weights in groupby(tensors(model).items(), key=_layer_name):
@@ -36,26 +36,34 @@ def keras_network(model: nn.Module) -> Any:
     return network
 
 
-def _rectified(model: nn.Module) -> dict[str, str]:
-    """The layers that have their ReLU inside, as in the tutorial: layer by ReLU.
+def _activated(model: nn.Module) -> dict[str, str]:
+    """Return the layers that get their ReLU as `activation`, as in the tutorial: ReLU by layer.
 
-    Where the ReLU comes after the pooling it is moved before it: the values are the same, since the
-    largest of the rectified is the rectified largest.
+    A ReLU behind max-pooling moves in front of it; the values stay the same, since ReLU and maximum
+    can be exchanged.
     """
-    rectified = {}
+    activated = {}
     owner = None
     for name, layer in model.named_children():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             owner = name
         elif isinstance(layer, nn.ReLU) and owner is not None:
-            rectified[owner] = name
+            activated[owner] = name
         if not isinstance(layer, nn.Conv2d | nn.Linear | nn.MaxPool2d):
             owner = None
-    return rectified
+    return activated
 
 
 def _layer(keras: Any, before: Any, layer: nn.Module, *, name: str, activation: str | None) -> Any:
-    """The Keras layer of a layer that `names` has let through, to come behind `before`."""
+    """Return the Keras counterpart of a layer.
+
+    Args:
+        keras: the module.
+        before: the Keras network so far, whose output the layer takes.
+        layer: of a kind in `variables.KINDS`.
+        name: of the Keras layer.
+        activation: `relu` or None, for a convolution or a dense layer.
+    """
     layers = keras.layers
     match layer:
         case nn.Conv2d():
@@ -69,7 +77,12 @@ def _layer(keras: Any, before: Any, layer: nn.Module, *, name: str, activation: 
                 name=name,
             )
         case nn.Linear():
-            return layers.Dense(layer.out_features, activation=activation, name=name)
+            return layers.Dense(
+                layer.out_features,
+                use_bias=layer.bias is not None,
+                activation=activation,
+                name=name,
+            )
         case nn.BatchNorm1d() | nn.BatchNorm2d():
             assert layer.momentum is not None
             return layers.BatchNormalization(
@@ -79,7 +92,7 @@ def _layer(keras: Any, before: Any, layer: nn.Module, *, name: str, activation: 
             return layers.MaxPooling2D(layer.kernel_size, layer.stride, name=name)
         case nn.AvgPool2d():
             return layers.AveragePooling2D(layer.kernel_size, layer.stride, name=name)
-        case GlobalPool():  # Keras has no layer for it: a small network is one
+        case GlobalPool():  # Keras has no such layer: two of its layers in a network of their own
             values = keras.Input(before.output_shape[1:])
             pools = layers.GlobalMaxPooling2D()(values), layers.GlobalAveragePooling2D()(values)
             return keras.Model(values, layers.Concatenate()(pools), name=name)

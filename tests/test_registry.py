@@ -1,0 +1,96 @@
+"""The registries: parts by name, and a user's own by `module:function`."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+from tiny import one_thread as one_thread  # a fixture of every test here
+
+from cnn_mnist.errors import RecipeError
+from cnn_mnist.networks import NETWORKS
+from cnn_mnist.registry import Registry
+from cnn_mnist.training.augmentation import AUGMENTATIONS
+from cnn_mnist.training.hooks import HOOKS
+from cnn_mnist.training.optimizers import OPTIMIZERS
+from cnn_mnist.training.schedules import SCHEDULES
+
+OWN = """
+from torch import nn
+
+def line(classes, *, dropout):
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
+"""
+
+
+def test_every_registry_knows_its_parts() -> None:
+    assert NETWORKS.names() == ["cnn", "cnn-bn", "deep", "small", "softmax"]
+    assert OPTIMIZERS.names() == ["adam", "sgd"]
+    assert SCHEDULES.names() == ["constant", "one-cycle"]
+    assert AUGMENTATIONS.names() == ["affine", "elastic", "none"]
+    assert HOOKS.names() == ["progress", "tensorboard"]
+
+
+def test_a_part_is_added_by_a_decorator() -> None:
+    registry: Registry[object] = Registry("part", "cnn_mnist.registry")
+
+    @registry.register("mine")
+    def mine() -> None: ...
+
+    assert registry.get("mine") is mine
+    assert registry.names() == ["mine"]
+
+
+@pytest.mark.parametrize("field", ["network", "optimizer", "schedule", "augmentation"])
+def test_an_unknown_name_is_refused_before_anything_is_written(field: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=f"no {field} is called 'nosuch': expected .*, "):
+        tiny.trained(tmp_path / "run", **{field: "nosuch"})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A network of the user's own, in a module in the current directory."""
+    (tmp_path / "own_nets.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "own_nets", raising=False)
+    monkeypatch.setattr(NETWORKS, "_parts", dict(NETWORKS._parts))
+    return "own_nets:line"
+
+
+def test_a_users_own_part_is_imported_when_a_person_names_it(own: str, tmp_path: Path) -> None:
+    NETWORKS.resolve(own)
+    assert tiny.trained(tmp_path / "run", network=own).step == 30
+
+
+def test_a_name_that_comes_from_a_file_is_never_imported(own: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"no network is called 'own_nets:line' \(your own: "):
+        tiny.trained(tmp_path / "run", network=own)
+    assert "own_nets" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["own_nets:nothing", "no_such_module:f", ":", "own_nets:"])
+def test_a_part_that_cannot_be_imported_is_one_line(name: str, own: str) -> None:
+    with pytest.raises(RecipeError, match=f"network '{re.escape(name)}' cannot be imported: "):
+        NETWORKS.resolve(name)
+
+
+def test_the_command_line_takes_a_network_of_the_users_own(own: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cnn_mnist", "train", "--network", own, "--data", "digits"]
+    done = subprocess.run(
+        [*command, "--steps", "20", "--run-dir", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "model.onnx").is_file()
+    wrong = subprocess.run(
+        [*command[:-3], "nosuch"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert wrong.returncode == 2
+    assert "no network is called 'nosuch': expected cnn, cnn-bn, deep" in wrong.stderr

@@ -1,0 +1,194 @@
+"""A run that is stopped or killed and trained again is the same run."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+from tiny import Watch, hashes, kept_metrics, tiny_dataset, tiny_recipe, trained
+from tiny import one_thread as one_thread  # a fixture of every test here
+
+from cnn_mnist.errors import CnnMnistWarning, RunError
+from cnn_mnist.runs.checkpoint import found
+from cnn_mnist.runs.identity import read_identity
+from cnn_mnist.runs.run import Run
+from cnn_mnist.training.loop import train
+
+
+@pytest.mark.parametrize(
+    ("changes", "killed_at", "resumed_from"),
+    [
+        pytest.param(
+            {
+                "network": "small",
+                "dropout": 0.4,
+                "optimizer": "adam",
+                "steps": 600,
+                "augmentation": "affine",
+                "schedule": "one-cycle",
+                "weight_decay": 0.01,
+                "learning_rate": 0.002,
+                "label_smoothing": 0.1,
+                "checkpoint_every": 50,
+            },
+            270,
+            250,
+            id="small-adam-affine",
+        ),
+        pytest.param(
+            {
+                "network": "cnn-bn",
+                "dropout": 0.4,
+                "optimizer": "adam",
+                "steps": 40,
+                "augmentation": "elastic",
+                "precision": "bfloat16",
+                "batch_size": 8,
+                "checkpoint_every": 10,
+            },
+            27,
+            20,
+            id="cnn-bn-adam-bfloat16",
+        ),
+        pytest.param(
+            {
+                "network": "cnn",
+                "dropout": 0.4,
+                "optimizer": "sgd",
+                "steps": 100,
+                "learning_rate": 0.05,
+                "batch_size": 8,
+                "checkpoint_every": 20,
+            },
+            47,
+            40,
+            id="cnn-sgd",
+        ),
+        pytest.param(
+            {
+                "network": "cnn",
+                "dropout": 0.4,
+                "optimizer": "adam",
+                "steps": 100,
+                "learning_rate": 0.001,
+                "batch_size": 8,
+                "checkpoint_every": 20,
+            },
+            47,
+            40,
+            id="cnn-adam",
+        ),
+    ],
+)
+def test_a_killed_run_ends_with_the_same_weights(
+    changes: dict[str, Any], killed_at: int, resumed_from: int, tmp_path: Path
+) -> None:
+    changes = changes | {"log_every": 10}
+    child = subprocess.run(
+        [sys.executable, tiny.__file__, tmp_path / "killed", str(killed_at), json.dumps(changes)],
+        check=False,
+    )
+    assert child.returncode == -signal.SIGKILL
+    assert found(tmp_path / "killed" / "checkpoints")[0].name == f"step-{resumed_from:08d}"
+    watch = Watch()
+    trained(tmp_path / "killed", hooks=(watch,), **changes)
+    assert watch.steps[0] == resumed_from + 1
+
+    trained(tmp_path / "alone", **changes)
+    assert hashes(tmp_path / "killed", changes["steps"]) == hashes(
+        tmp_path / "alone", changes["steps"]
+    )
+    assert kept_metrics(tmp_path / "killed") == kept_metrics(tmp_path / "alone")
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_its_steps_done_again(tmp_path: Path) -> None:
+    trained(tmp_path / "alone")
+    trained(tmp_path / "run")
+    (tmp_path / "run/checkpoints/step-00000030/model.safetensors").write_bytes(b"")
+    watch = Watch()
+    with pytest.warns(CnnMnistWarning, match="step-00000030.*step-00000020 is used"):
+        trained(tmp_path / "run", hooks=(watch,))
+    assert watch.steps == list(range(21, 31))
+    assert hashes(tmp_path / "run", 30) == hashes(tmp_path / "alone", 30)
+
+
+def test_more_steps_of_a_constant_rate_are_the_run_that_one_go_would_have_been(
+    tmp_path: Path,
+) -> None:
+    trained(tmp_path / "run", steps=20)
+    trained(tmp_path / "run", steps=40)
+    trained(tmp_path / "one go", steps=40)
+    assert hashes(tmp_path / "run", 40) == hashes(tmp_path / "one go", 40)
+    identity = read_identity(Run(tmp_path / "run"))
+    assert identity is not None
+    assert identity.recipe.steps == 40
+
+
+def test_more_steps_of_one_cycle_are_warned_of(tmp_path: Path) -> None:
+    trained(tmp_path, schedule="one-cycle", steps=20)
+    with pytest.warns(CnnMnistWarning, match="laid out for 20 steps and is now for 40"):
+        trainer = trained(tmp_path, schedule="one-cycle", steps=40)
+    assert trainer.step == 40
+
+
+def test_a_finished_run_trains_no_further(tmp_path: Path) -> None:
+    trained(tmp_path)
+    kept = (tmp_path / "metrics.jsonl").read_bytes()
+    watch = Watch()
+    assert trained(tmp_path, hooks=(watch,)).step == 30
+    assert watch.steps == []
+    assert (tmp_path / "metrics.jsonl").read_bytes() == kept
+
+
+def test_a_seed_decides_the_weights(tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        trained(tmp_path / name, seed=seed, network="small", augmentation="affine", steps=10)
+    assert hashes(tmp_path / "one", 10) == hashes(tmp_path / "same", 10)
+    assert hashes(tmp_path / "one", 10) != hashes(tmp_path / "other", 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"network": "small"}, ["network: 'softmax' -> 'small'"]),
+        ({"learning_rate": 0.5, "batch_size": 8}, ["learning_rate: 0.01 -> 0.5", "batch_size"]),
+        ({"seed": 1}, ["seed: 0 -> 1"]),
+    ],
+)
+def test_another_recipe_or_seed_in_the_same_directory_is_refused(
+    changes: dict[str, Any], fields: list[str], tmp_path: Path
+) -> None:
+    trained(tmp_path)
+    before = (tmp_path / "recipe.json").read_bytes()
+    with pytest.raises(RunError) as caught:
+        trained(tmp_path, **changes)
+    assert all(field in str(caught.value) for field in (str(tmp_path), *fields))
+    assert (tmp_path / "recipe.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "field"),
+    [("other", 0, "dataset: 'tiny' -> 'other'"), ("tiny", 1, "dataset_sha256: ")],
+)
+def test_another_data_set_in_the_same_directory_is_refused(
+    name: str, seed: int, field: str, tmp_path: Path
+) -> None:
+    trained(tmp_path)
+    with pytest.raises(RunError, match=field):
+        train(Run(tmp_path), tiny_recipe(), tiny_dataset(name, seed=seed), device="cpu")
+
+
+def test_checkpoints_without_their_recipe_are_refused(tmp_path: Path) -> None:
+    trained(tmp_path)
+    (tmp_path / "recipe.json").unlink()
+    with pytest.raises(RunError, match=r"recipe\.json is missing"):
+        trained(tmp_path)
+
+
+def test_time_spent_training_adds_up_over_the_sessions_of_a_run(tmp_path: Path) -> None:
+    first = trained(tmp_path, steps=10).train_seconds
+    assert 0 < first < trained(tmp_path, steps=30).train_seconds
