@@ -1,7 +1,7 @@
 """Score how well photographs of handwritten digits are read, by us and in two simpler ways.
 
-The simpler ways are the naive one (grey, inverted if bright, resized to 28x28), and MNIST's box
-alone (thresholded, fitted to 20x20, centred).
+The simpler ways are the naive one (grey, inverted if bright, resized to 28x28), and MNIST's
+normalisation alone (thresholded, fitted to a box of 20x20, centred).
 """
 
 import csv

@@ -1,13 +1,13 @@
-"""Damaged files of every other form through their readers: no crash, no hang, no endless memory.
+"""Fuzz the readers of all files but images: no crash, no hang, no unlimited memory.
 
     python fuzz/files.py --n 1000000 > benchmarks/results/fuzz-files.json
 
-IDX files, a checkpoint's JSON and its safetensors, a run's recipe. Guided by coverage: atheris
-(`pip install '.[fuzz]'`) changes the bytes of good files, and goes on from what reaches new lines.
-What must come out is the content or the documented error; everything else ends the fuzzing of that
-form with the file that did it. An input that takes more than `LIMIT_S` is a hang. A process that
-grows by more than `GROWTH_MIB` is refused its memory, and that is a crash. The last line of
-standard output is one JSON object.
+IDX files, a checkpoint's JSON and safetensors, and a run's recipe. Fuzzing is guided by coverage:
+atheris (`pip install '.[fuzz]'`) changes the bytes of valid files, and continues with the inputs
+that reach new lines. A reader must return the content or raise its documented error; anything else
+ends the fuzzing of that form, and the input is shown. An input that takes more than `LIMIT_S` is a
+hang. A process may grow by `GROWTH_MIB`; more memory is refused to it, which counts as a crash. The
+last line of standard output is one JSON object.
 """
 
 import argparse
@@ -27,12 +27,13 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["cnn_mnist"], enable_loader_override=False):
-    from cnn_mnist.checkpoint import Checkpoint, from_bytes, to_bytes
     from cnn_mnist.data import idx
     from cnn_mnist.errors import DataError, RunError
     from cnn_mnist.machine import machine, versions
     from cnn_mnist.recipe import named
-    from cnn_mnist.run import Run, read_identity
+    from cnn_mnist.runs.checkpoint import Checkpoint, from_bytes, to_bytes
+    from cnn_mnist.runs.identity import read_identity
+    from cnn_mnist.runs.run import Run
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ LIMIT_S = 5
 GROWTH_MIB = 512
 MAX_INPUT_BYTES = 4096
 
-GOOD = to_bytes(
+VALID = to_bytes(
     Checkpoint(
         step=20,
         seed=7,
@@ -54,12 +55,12 @@ GOOD = to_bytes(
 )
 
 
-class Refused(Exception):  # noqa: N818 - what should happen is no error
-    """The reader gave its documented error."""
+class Refused(Exception):  # noqa: N818 - the expected result is not an error
+    """The reader raised its documented error."""
 
 
 def read_idx(content: bytes, place: Path) -> None:
-    """As a file of a data set."""
+    """Read an input as a file of a data set."""
     path = place / "images-idx3-ubyte"
     path.write_bytes(content)
     try:
@@ -69,13 +70,13 @@ def read_idx(content: bytes, place: Path) -> None:
 
 
 def read_state(content: bytes, place: Path) -> None:
-    """As a checkpoint's `state.json`."""
-    _read_checkpoint(GOOD[0], GOOD[1], content)
+    """Read an input as a checkpoint's `state.json`."""
+    _read_checkpoint(VALID[0], VALID[1], content)
 
 
 def read_tensors(content: bytes, place: Path) -> None:
-    """As a checkpoint's weights."""
-    _read_checkpoint(content, GOOD[1], GOOD[2])
+    """Read an input as a checkpoint's weights."""
+    _read_checkpoint(content, VALID[1], VALID[2])
 
 
 def _read_checkpoint(*contents: bytes) -> None:
@@ -86,7 +87,7 @@ def _read_checkpoint(*contents: bytes) -> None:
 
 
 def read_recipe(content: bytes, place: Path) -> None:
-    """As a run's `recipe.json`."""
+    """Read an input as a run's `recipe.json`."""
     run = Run(place)
     run.recipe_file.write_bytes(content)
     try:
@@ -104,21 +105,21 @@ FORMS: dict[str, Callable[[bytes, Path], None]] = {
 
 
 def seeds() -> dict[str, list[bytes]]:
-    """Good files of each form."""
+    """Return valid files of each form."""
     images = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
     plain = struct.pack(">HBB3I", 0, 8, 3, *images.shape) + images.tobytes()
     identity = {"dataset": "mnist", "dataset_sha256": "0" * 64, "classes": 10, "seed": 0}
     recipes = [named(name).to_dict() for name in ("standard", "tutorial")]
     return {
         "idx": [plain, gzip.compress(plain), struct.pack(">HBBI", 0, 8, 1, 3) + b"\0\1\2"],
-        "state": [GOOD[2], json.dumps(json.loads(GOOD[2])).encode()],
-        "safetensors": list(GOOD[:2]),
+        "state": [VALID[2], json.dumps(json.loads(VALID[2])).encode()],
+        "safetensors": list(VALID[:2]),
         "recipe": [json.dumps(identity | {"recipe": recipe}).encode() for recipe in recipes],
     }
 
 
 def fuzz(form: str, count: int, seed: int) -> dict[str, Any]:
-    """Put `count` inputs through one reader, in a process of its own; what came of them."""
+    """Fuzz one reader with `count` inputs, in a process of its own; return the counts."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         corpus, place = Path(folder, "corpus"), Path(folder, "place")
         corpus.mkdir()
@@ -128,22 +129,9 @@ def fuzz(form: str, count: int, seed: int) -> dict[str, Any]:
         counts = Path(folder, "counts")
         counts.write_bytes(bytes(24))
         began = time.monotonic()
-        done = subprocess.run(
-            [
-                sys.executable,
-                __file__,
-                "--form",
-                form,
-                "--n",
-                str(count),
-                "--seed",
-                str(seed),
-                folder,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [sys.executable, __file__, folder, "--form", form]
+        command += ["--n", str(count), "--seed", str(seed)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         refused, read, peak_kib = struct.unpack("<3q", counts.read_bytes())
         if done.returncode:
             print(f"{form}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}", file=sys.stderr)
@@ -161,7 +149,7 @@ def fuzz(form: str, count: int, seed: int) -> dict[str, Any]:
 
 
 def run_one(form: str, count: int, seed: int, folder: Path) -> None:
-    """Be the process that fuzzes a form; atheris ends it."""
+    """Fuzz one reader in this process; atheris ends the process."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + (GROWTH_MIB << 20)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -185,7 +173,7 @@ def run_one(form: str, count: int, seed: int, folder: Path) -> None:
 
 
 def run(count: int, seed: int = 1) -> dict[str, Any]:
-    """Fuzz every form with its share of `count` inputs."""
+    """Fuzz every reader with its share of `count` inputs."""
     results = {form: fuzz(form, count // len(FORMS), seed) for form in FORMS}
     totals = ("n", "refused", "read", "crashed", "hung")
     return {name: sum(result[name] for result in results.values()) for name in totals} | results
@@ -194,8 +182,8 @@ def run(count: int, seed: int = 1) -> dict[str, Any]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=1_000_000, help="how many inputs")
-    parser.add_argument("--seed", type=int, default=1, help="of what is changed")
+    parser.add_argument("--n", type=int, default=1_000_000, help="number of inputs")
+    parser.add_argument("--seed", type=int, default=1, help="of the changes")
     parser.add_argument("--form", choices=list(FORMS), help=argparse.SUPPRESS)
     parser.add_argument("folder", type=Path, nargs="?", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,12 +1,12 @@
-"""Damaged picture files through the decoder and the finder: no crash, no hang.
+"""Fuzz the reading of image files, up to the candidates for digits: no crash, no hang.
 
     python fuzz/pictures.py --n 100000 > benchmarks/results/fuzz.json
 
 Each file is a small drawing in one of the supported formats, changed at random: bytes replaced,
-pieces removed, repeated or swapped, numbers in the header set to extremes. What must come out is a
-list of candidates or an `ImageError`; everything else is a crash. A file that takes the processor
-longer than `LIMIT_S` is a hang. The last line of standard output is one JSON object; each crash and
-hang is printed with the seed that makes its file again.
+pieces removed, repeated or swapped, numbers in the header set to extremes. The result must be a
+list of candidates or an `ImageError`; anything else is a crash. A file that takes more than
+`LIMIT_S` of processor time is a hang. The last line of standard output is one JSON object; each
+crash and hang is printed with the seed that makes the same file again.
 """
 
 import argparse
@@ -22,15 +22,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnn_mnist.errors import ImageError
-from cnn_mnist.image import decode, find_candidates
 from cnn_mnist.machine import machine, versions
+from cnn_mnist.reading.candidates import find_candidates
+from cnn_mnist.reading.decode import decode
 
 LIMIT_S = 2.0
 Generator = np.random.Generator
 
 
 def drawing() -> Image.Image:
-    """Dark digits, or what passes for them, on white."""
+    """Draw three dark shapes like digits on white."""
     page = Image.new("RGB", (72, 40), "white")
     draw = ImageDraw.Draw(page)
     draw.line([(8, 8), (22, 8), (14, 32)], "navy", 3)
@@ -40,14 +41,14 @@ def drawing() -> Image.Image:
 
 
 def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    """The bytes of a picture file."""
+    """Return an image as the bytes of a file."""
     stream = BytesIO()
     picture.save(stream, kind, **options)
     return stream.getvalue()
 
 
 def seeds() -> dict[str, bytes]:
-    """A whole file of each supported form."""
+    """Return a valid file of each supported form."""
     page, exif = drawing(), Image.Exif()
     exif[0x0112] = 6
     grey = page.convert("L")
@@ -75,14 +76,14 @@ def seeds() -> dict[str, bytes]:
 
 
 def replaced(content: bytearray, generator: Generator) -> bytearray:
-    """A few bytes set at random."""
+    """Set a few bytes at random."""
     for place in generator.integers(len(content), size=generator.integers(1, 9)):
         content[place] = generator.integers(256)
     return content
 
 
 def extreme(content: bytearray, generator: Generator) -> bytearray:
-    """A number near the beginning, where sizes are, set to its least or greatest."""
+    """Set a number near the beginning, where sizes are, to its minimum or maximum."""
     size = int(generator.choice([1, 2, 4]))
     place = int(generator.integers(min(len(content), 200)))
     content[place : place + size] = generator.choice([b"\0", b"\xff", b"\x7f", b"\x80"]) * size
@@ -90,19 +91,19 @@ def extreme(content: bytearray, generator: Generator) -> bytearray:
 
 
 def cut(content: bytearray, generator: Generator) -> bytearray:
-    """Truncated."""
+    """Cut off the end."""
     return content[: generator.integers(len(content))]
 
 
 def removed(content: bytearray, generator: Generator) -> bytearray:
-    """A piece left out."""
+    """Remove a piece."""
     start, stop = sorted(generator.integers(len(content), size=2))
     del content[start : min(stop, start + 64)]
     return content
 
 
 def repeated(content: bytearray, generator: Generator) -> bytearray:
-    """A piece twice."""
+    """Repeat a piece."""
     start, stop = sorted(generator.integers(len(content), size=2))
     return content[:stop] + content[start:]
 
@@ -114,7 +115,7 @@ MUTATIONS: tuple[Callable[[bytearray, Generator], bytearray], ...] = (
 
 
 def mutated(files: dict[str, bytes], seed: int) -> tuple[str, bytes]:
-    """The file of a seed, and the form that it comes from."""
+    """Return the form and the changed file of a seed."""
     generator = np.random.default_rng(seed)
     form = str(generator.choice(list(files)))
     content = bytearray(files[form])
@@ -126,7 +127,7 @@ def mutated(files: dict[str, bytes], seed: int) -> tuple[str, bytes]:
 
 
 def run(count: int, first: int = 0) -> dict[str, Any]:
-    """Put `count` files through; print what goes wrong."""
+    """Read `count` files; print crashes and hangs; return the counts."""
     files = seeds()
     outcomes: Counter[str] = Counter()
     forms: Counter[str] = Counter()
@@ -159,7 +160,7 @@ def run(count: int, first: int = 0) -> dict[str, Any]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=100_000, help="how many files")
+    parser.add_argument("--n", type=int, default=100_000, help="number of files")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     arguments = parser.parse_args()
     result = run(arguments.n, arguments.first)

@@ -1,10 +1,11 @@
-"""Damaged and senseless requests to the server: no crash, no 5xx but 503.
+"""Fuzz the server with damaged and senseless requests: no crash, no status 5xx except 503.
 
     python fuzz/server.py --n 2000 > benchmarks/results/serve_fuzz.json
 
-Three kinds: what schemathesis makes of the server's own OpenAPI document, valid and not, `n` for
-each path; each path by each of the eight methods, with those bodies; and `n` damaged requests as
-raw bytes. The last line of standard output is one JSON object; what went wrong is printed.
+Three kinds of requests: those that schemathesis generates from the server's own OpenAPI document,
+valid and invalid, `n` for each path; each path with each of the eight methods and several bodies;
+and `n` damaged requests as raw bytes. The last line of standard output is one JSON object; failures
+are printed.
 """
 
 import argparse
@@ -33,14 +34,14 @@ INFER = "/v2/models/cnn-mnist/infer"
 
 
 class Watch:
-    """Counts answers by status, and prints those that must not be."""
+    """Counts answers by status, and prints the failures."""
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
         self.wrong = 0
 
     def see(self, what: str, status: int | str) -> None:
-        """An answer's status, or why there was none."""
+        """Count an answer by its status, or by the reason why there was none."""
         self.statuses[str(status)] += 1
         fine = status in ("closed", "not sent") or (isinstance(status, int) and status < 500)
         if not fine and status != 503:
@@ -49,7 +50,7 @@ class Watch:
 
 
 def from_document(url: str, count: int, watch: Watch) -> None:
-    """What schemathesis makes of each path, by its own method and by all others."""
+    """Send what schemathesis generates for each path, with its own method and with all others."""
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     session = requests.Session()
     for found in schema.get_all_operations():
@@ -75,7 +76,7 @@ def from_document(url: str, count: int, watch: Watch) -> None:
 
             try:
                 send()
-            except Exception as error:  # a path without anything to get wrong has no such cases
+            except Exception as error:  # a path without parameters has no invalid cases
                 if type(error).__name__ not in ("Unsatisfiable", "InvalidArgument"):
                     raise
         for method in METHODS:
@@ -91,13 +92,13 @@ def _status(send: Callable[[], requests.Response]) -> int | str:
     try:
         return send().status_code
     except (UnicodeError, ValueError, requests.exceptions.InvalidHeader):
-        return "not sent"  # HTTP cannot carry it
+        return "not sent"  # HTTP does not allow it
     except requests.exceptions.ConnectionError as error:
         return f"no answer: {error}"
 
 
 def seeds() -> dict[str, bytes]:
-    """Whole requests as bytes."""
+    """Return valid requests as bytes."""
     stream = BytesIO()
     drawing().save(stream, "PNG")
     picture = stream.getvalue()
@@ -126,7 +127,7 @@ def _request(method: str, path: str, body: bytes = b"", *fields: str) -> bytes:
 
 
 def raw(port: int, count: int, watch: Watch) -> None:
-    """Damaged bytes, each on a connection of its own."""
+    """Send damaged requests, each on a connection of its own."""
     files = seeds()
     for number in range(count):
         form, content = mutated(files, number)
@@ -150,7 +151,7 @@ def _first_status(port: int, content: bytes) -> int | str:
 
 
 def run(count: int) -> dict[str, Any]:
-    """All three kinds against a server of its own."""
+    """Send all three kinds of requests to a server of their own; return the counts."""
     command = [sys.executable, "-m", "cnn_mnist", "serve", "--port", "0"]
     watches = {"document": Watch(), "raw": Watch()}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -187,7 +188,7 @@ def run(count: int) -> dict[str, Any]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=2000, help="cases for each path, and raw ones")
+    parser.add_argument("--n", type=int, default=2000, help="cases for each path, and raw requests")
     result = run(parser.parse_args().n)
     print(json.dumps(result | {"versions": versions(), "machine": machine()}))
 

@@ -54,6 +54,6 @@ def test_no_digit_wraps_around_an_edge(images: np.ndarray, axis: int) -> None:
     assert (last - first + 1).max() <= 20
 
 
-def test_enlarging_keeps_the_amount_of_ink_for_the_area(images: np.ndarray) -> None:
+def test_enlarging_scales_the_ink_with_the_area(images: np.ndarray) -> None:
     small = load_digits().images.sum(axis=(1, 2)) * (255 / 16)
     np.testing.assert_allclose(images.sum(axis=(1, 2)) / small, (20 / 8) ** 2, rtol=0.12)

@@ -118,7 +118,7 @@ def test_auto_without_mnist_warns_and_loads_the_digits() -> None:
 
 
 @pytest.mark.usefixtures("source")
-def test_auto_with_a_read_only_cache_warns_and_loads_the_digits(
+def test_auto_with_an_unwritable_cache_warns_and_loads_the_digits(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "cache").write_text("in the way")

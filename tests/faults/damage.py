@@ -29,7 +29,7 @@ def campaign(folder: Path, dataset: Dataset, *, cuts: int, flips: int) -> dict[s
     run = Run(folder / "damaged")
     classifier = Classifier(run.path, RECIPE, seed=0, device="cpu")
     classifier.train(dataset).finish(dataset)
-    draw = random.Random(0)  # noqa: S311
+    draw = random.Random(0)
     counts: Counter[str] = Counter()
     checkpoint_files = sorted(path for path in run.checkpoints.rglob("*") if path.is_file())
     files = [*checkpoint_files, run.recipe_file, run.evaluation_file]

@@ -52,7 +52,7 @@ def campaign(
         limit_s: after this time only the last run is finished.
     """
     until = time.monotonic() + limit_s
-    draw = random.Random(0)  # noqa: S311
+    draw = random.Random(0)
     expected = undisturbed_hashes(folder / "alone", dataset, workers=workers)
     counts: Counter[str] = Counter()
     most_redone = 0

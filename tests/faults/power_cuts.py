@@ -1,17 +1,19 @@
-"""A disk that loses its power: what a save may leave behind, as far as POSIX lets it.
+"""Cut the power during a save: simulate every state that POSIX allows the disk to be in.
 
-What was written and not fsynced may be on the disk in whole, in part, as zeros or not at all; what
-was created, renamed or removed in a directory that was not fsynced since may have happened or not,
-each for itself. A save is recorded, cut off after each of its operations, and what a disk may then
-hold is drawn at random and written to a real folder, which must hold a whole checkpoint: the one
-before the save or, and always where the save had returned, the new one.
+What was written and not fsynced may be on the disk in whole, in part, as zeros or not at all. What
+was created, moved or removed in a directory that was not fsynced since may have happened or not,
+each operation independently of the others. A save is recorded and cut off after each of its
+operations; a state that the disk may then be in is drawn at random and written to a real folder.
+The newest checkpoint there must be whole: the one before the save or the new one, and always the
+new one once the save has returned.
 
-A disk that lies, and forgets one fsync, is tried too: what is damaged then must be noticed, and the
-checkpoint before be used.
+A disk that ignores one fsync is tried, too: damage must be noticed, and the checkpoint before be
+used.
 """
 
 import random
 import shutil
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +22,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from cnn_mnist.checkpoint import Checkpoint, newest, save
-
-from cnn_mnist import checkpoint as room
+from cnn_mnist.runs import checkpoint as checkpoint_module
+from cnn_mnist.runs.checkpoint import Checkpoint, newest, save
 
 Operation = tuple[Any, ...]
 
@@ -35,7 +36,7 @@ class File:
     seen: bytes = b""
 
     def after_cut(self, draw: random.Random) -> bytes:
-        """What may be found."""
+        """Draw the bytes that may be found after a power cut."""
         if self.seen == self.durable:
             return self.durable
         half = self.seen[: len(self.seen) // 2]
@@ -45,27 +46,35 @@ class File:
 
 @dataclass
 class Folder:
-    """A directory's entries as programs see them, as they are on the disk, and what came since."""
+    """A directory's entries, on the disk and as programs see them, and the changes since fsync."""
 
     durable: dict[str, "File | Folder"] = field(default_factory=dict)
     seen: dict[str, "File | Folder"] = field(default_factory=dict)
-    pending: list[Operation] = field(default_factory=list)
+    pending: list[tuple[str, "File | Folder | None"]] = field(default_factory=list)
 
-    def change(self, *operation: Any) -> None:
-        """Do an operation for programs; the disk has it later, or never."""
-        _apply(self.seen, operation)
-        self.pending.append(operation)
+    def link(self, name: str, entry: "File | Folder") -> None:
+        """Add an entry for programs; the disk may have it later."""
+        self.seen[name] = entry
+        self.pending.append((name, entry))
+
+    def unlink(self, name: str) -> "File | Folder":
+        """Remove an entry for programs and return it; the disk may have it for longer."""
+        self.pending.append((name, None))
+        return self.seen.pop(name)
 
     def sync(self) -> None:
-        """The disk has what programs see."""
+        """Bring the disk to what programs see."""
         self.durable, self.pending = dict(self.seen), []
 
     def write_after_cut(self, path: Path, draw: random.Random) -> None:
-        """Write to a real place what may be found."""
+        """Draw what may be found after a power cut, and write it to a real folder."""
         entries = dict(self.durable)
-        for operation in self.pending:
+        for name, changed in self.pending:
             if draw.random() < 0.5:
-                _apply(entries, operation)
+                if changed:
+                    entries[name] = changed
+                else:
+                    entries.pop(name, None)
         path.mkdir()
         for name, entry in entries.items():
             if isinstance(entry, Folder):
@@ -74,32 +83,27 @@ class Folder:
                 (path / name).write_bytes(entry.after_cut(draw))
 
 
-def _apply(entries: dict[str, "File | Folder"], operation: Operation) -> None:
-    match operation:
-        case ("link", name, entry):
-            entries[name] = entry
-        case ("unlink", name):
-            entries.pop(name, None)
-        case ("rename", old, new):
-            if old in entries:
-                entries[new] = entries.pop(old)
-
-
 @contextmanager
 def recorded(top: Path) -> Iterator[list[Operation]]:
-    """Record what the checkpoints' room does below `top`, as `(what, path, ...)`."""
+    """Record what saves do below `top`, as `(operation, path, ...)` with paths relative to it."""
     operations: list[Operation] = []
-    mkdir, rename, rmtree = Path.mkdir, Path.rename, shutil.rmtree
-    write, sync = room.write_synced, room.sync_directory
+    recording = True
+    write, sync = checkpoint_module.write_synced, checkpoint_module.sync_directory
 
-    def on_mkdir(path: Path, *args: Any, **kwargs: Any) -> None:
-        if not path.exists():
-            operations.append(("mkdir", path.relative_to(top)))
-        mkdir(path, *args, **kwargs)
-
-    def on_rename(path: Path, target: Path) -> Path:
-        operations.append(("rename", path.relative_to(top), target.relative_to(top)))
-        return rename(path, target)
+    def on_event(event: str, arguments: tuple[Any, ...]) -> None:
+        if not recording:  # an audit hook cannot be removed
+            return
+        match event, arguments:
+            case "os.mkdir", (path, *_) if not Path(path).exists():
+                operations.append(("mkdir", Path(path).relative_to(top)))
+            case "os.rename", (old, new, *_):
+                paths = (Path(path).relative_to(top) for path in (old, new))
+                operations.append(("move", *paths))
+            case "shutil.rmtree", (path, *_):
+                inside = sorted(Path(path).rglob("*"), reverse=True)  # the deepest first
+                operations.extend(
+                    ("remove", entry.relative_to(top)) for entry in (*inside, Path(path))
+                )
 
     def on_write(path: Path, content: bytes) -> None:
         operations.append(("write", path.relative_to(top), content))
@@ -110,39 +114,34 @@ def recorded(top: Path) -> Iterator[list[Operation]]:
         operations.append(("sync folder", path.relative_to(top)))
         sync(path)
 
-    def on_rmtree(path: Path, *args: Any, **kwargs: Any) -> None:
-        doomed = (*sorted(path.rglob("*")), path)
-        operations.extend(("remove", entry.relative_to(top)) for entry in doomed)
-        rmtree(path, *args, **kwargs)
-
+    sys.addaudithook(on_event)
     with (
-        mock.patch.object(Path, "mkdir", on_mkdir),
-        mock.patch.object(Path, "rename", on_rename),
-        mock.patch.object(shutil, "rmtree", on_rmtree),
-        mock.patch.object(room, "write_synced", on_write),
-        mock.patch.object(room, "sync_directory", on_sync),
+        mock.patch.object(checkpoint_module, "write_synced", on_write),
+        mock.patch.object(checkpoint_module, "sync_directory", on_sync),
     ):
         yield operations
+    recording = False
 
 
 def replayed(operations: list[Operation]) -> Folder:
-    """The disk after these operations."""
+    """Return the disk after these operations."""
     top = Folder()
     for what, path, *more in operations:
         parent = _entry(top, path.parent)
         match what:
             case "mkdir":
-                parent.change("link", path.name, Folder())
+                parent.link(path.name, Folder())
             case "write":
-                parent.change("link", path.name, File(seen=more[0]))
+                parent.link(path.name, File(seen=more[0]))
             case "sync file":
                 parent.seen[path.name].durable = parent.seen[path.name].seen
             case "sync folder":
                 _entry(top, path).sync()
-            case "rename":
-                parent.change("rename", path.name, more[0].name)
+            case "move":
+                (new,) = more
+                _entry(top, new.parent).link(new.name, parent.unlink(path.name))
             case "remove":
-                parent.change("unlink", path.name)
+                parent.unlink(path.name)
     return top
 
 
@@ -154,10 +153,14 @@ def _entry(top: Folder, path: Path) -> Any:
 
 
 def campaign(folder: Path, checkpoints: list[Checkpoint], *, draws: int) -> dict[str, Any]:
-    """Save checkpoints of steps that rise; cut the power after each operation of the last save.
+    """Save checkpoints of rising steps; cut the power after each operation of the last save.
 
-    The last one is saved over a damaged one of the same step, and has two older ones removed: all
-    that a save can do.
+    The last save also removes two older checkpoints.
+
+    Args:
+        folder: an empty one.
+        checkpoints: at least three.
+        draws: states of the disk that are drawn for each cut.
     """
     top = folder / "recorded"
     top.mkdir()
@@ -175,28 +178,28 @@ def campaign(folder: Path, checkpoints: list[Checkpoint], *, draws: int) -> dict
         done = cut == len(operations)
         for _ in range(draws):
             disk = replayed(operations[:cut])
-            step, warned = _found(folder / "found", disk, draw)
+            step, warned = _newest_step(folder / "found", disk, draw)
             counts["states"] += 1
             counts["not_loadable"] += warned or step not in (steps[-1:] if done else steps[-2:])
-    for lie in range(begun, len(operations)):
-        if operations[lie][0].startswith("sync"):
-            disk_operations = operations[:lie] + operations[lie + 1 :]
+    for ignored in range(begun, len(operations)):
+        if operations[ignored][0].startswith("sync"):
+            others = operations[:ignored] + operations[ignored + 1 :]
             for _ in range(draws):
-                step, _ = _found(folder / "found", replayed(disk_operations), draw)
+                step, _ = _newest_step(folder / "found", replayed(others), draw)
                 counts["lies"] += 1
                 counts["unnoticed_lies"] += step not in steps[-2:]
     return counts
 
 
-def _found(path: Path, disk: Folder, draw: random.Random) -> tuple[int | None, bool]:
-    """The step of the newest checkpoint after the cut, and whether anything was warned of."""
+def _newest_step(path: Path, disk: Folder, draw: random.Random) -> tuple[int | None, bool]:
+    """Cut the power; return the step of the newest whole checkpoint, and whether it warned."""
     disk.write_after_cut(path, draw)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             checkpoint = newest(path)
         except Exception as error:
-            print(f"nothing to go on with after a cut: {error}")
+            print(f"no checkpoint is whole after a power cut: {error}")
             checkpoint = None
     shutil.rmtree(path)
     return checkpoint.step if checkpoint else None, bool(warned)

@@ -1,7 +1,8 @@
-"""Two processes against one: the same weights, and how fast.
+"""Compare training with two processes and with one: the same weights, and how fast.
 
-Compared with dropout off, where both compute the same; speed of the reference network at batch
-100, 2 processes with 1 thread each against 1 process with 2, in turn, in steps a second.
+Weights are compared without dropout, with which both compute the same. Speed is that of the
+tutorial's network with batches of 100, in steps per second: 2 processes with 1 thread each, and 1
+process with 2, in turn.
 """
 
 import json
@@ -15,29 +16,31 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.faults.lives import live
-from cnn_mnist.checkpoint import newest
-from cnn_mnist.hooks import Step
-from cnn_mnist.run import Run
-from cnn_mnist.train import train
 
 from cnn_mnist import Hook, load
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.recipe import named
+from cnn_mnist.runs.checkpoint import newest
+from cnn_mnist.runs.run import Run
+from cnn_mnist.training.hooks import Step
+from cnn_mnist.training.loop import train
+from cnn_mnist.training.malloc import tune_malloc
+
+from .forked_training import start_training
 
 WARM_UP = 10
 
 
 def difference(folder: Path, dataset: Dataset, *, network: str, steps: int) -> dict[str, Any]:
-    """Largest difference of a weight between two processes and one, after so many steps."""
+    """Return the largest difference of a weight between two processes and one."""
     recipe = replace(
         named("tutorial"), network=network, dropout=0.0, steps=steps, checkpoint_every=steps
     )
     weights = []
     for workers in (1, 2):
         run_dir = folder / f"{network}-{workers}"
-        if any(live(run_dir, dataset, workers=workers, recipe=recipe).end()):
-            raise RuntimeError(f"{workers} workers did not finish")
+        if any(start_training(run_dir, dataset, workers=workers, recipe=recipe).wait()):
+            raise RuntimeError(f"the training with {workers} workers failed: see above")
         checkpoint = newest(Run(run_dir).checkpoints)
         assert checkpoint is not None
         weights.append(checkpoint.weights)
@@ -47,14 +50,14 @@ def difference(folder: Path, dataset: Dataset, *, network: str, steps: int) -> d
 
 
 def speed(folder: Path, *, steps: int, rounds: int) -> dict[str, Any]:
-    """Steps a second of both, the median of the rounds; they take turns."""
+    """Return the steps per second of both, in turn, and their medians over the rounds."""
     forms = {"1 process x 2 threads": (1, "2"), "2 processes x 1 thread": (2, "1")}
     rates: dict[str, list[float]] = {name: [] for name in forms}
     for number in range(rounds):
         for name, (workers, threads) in forms.items():
             run_dir = folder / f"{number}-{workers}"
             command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-            command += ["--nproc-per-node", str(workers), "-m", "benchmarks.faults.scale"]
+            command += ["--nproc-per-node", str(workers), "-m", "tests.faults.two_processes"]
             environment = os.environ | {"OMP_NUM_THREADS": threads}
             done = subprocess.run(
                 [*command, str(run_dir), str(steps)],
@@ -71,17 +74,17 @@ def speed(folder: Path, *, steps: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def lesson(folder: Path) -> dict[str, Any]:
-    """The tutorial by two processes, to its end, dropout and all: its accuracy on MNIST."""
+def tutorial(folder: Path) -> dict[str, Any]:
+    """Train the recipe `tutorial` with two processes and return its accuracy on MNIST."""
     command = [sys.executable, "-m", "cnn_mnist", "train", "--recipe", "tutorial", "--json"]
-    command += ["--data", "mnist", "--workers", "2", "--run-dir", str(folder / "lesson")]
+    command += ["--data", "mnist", "--workers", "2", "--run-dir", str(folder / "tutorial")]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result = json.loads(done.stdout.splitlines()[-1])
     return {name: result[name] for name in ("accuracy", "loss", "global_step", "train_seconds")}
 
 
-class _Pace(Hook):
-    """Steps a second after the warm-up."""
+class _StepTimes(Hook):
+    """Keep the time of each step."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -91,17 +94,20 @@ class _Pace(Hook):
 
     @property
     def rate(self) -> float:
+        """Steps per second after the warm-up."""
         return (len(self.times) - 1 - WARM_UP) / (self.times[-1] - self.times[WARM_UP])
 
 
-def _measured(run_dir: Path, steps: int) -> None:
+def _measure(run_dir: Path, steps: int) -> None:
+    """Train in this process, one of those that torchrun started, and print the speed."""
     recipe = replace(named("tutorial"), steps=steps, log_every=steps, checkpoint_every=steps)
-    pace = _Pace()
+    step_times = _StepTimes()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    train(Run(run_dir), recipe, load("auto"), device="cpu", hooks=[pace])
-    if pace.times:
-        print(json.dumps(pace.rate))
+    tune_malloc()
+    train(Run(run_dir), recipe, load("auto"), device="cpu", hooks=[step_times])
+    if step_times.times:
+        print(json.dumps(step_times.rate))
 
 
 if __name__ == "__main__":
-    _measured(Path(sys.argv[1]), int(sys.argv[2]))
+    _measure(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,7 +1,7 @@
 """Run the command line: `cnn-mnist VERB`.
 
-Each verb has its own file: it parses its flags, calls the package and prints. Slow imports are
-inside the verb that needs them.
+Each verb has its own file, which parses its flags, calls the package and prints the result. Slow
+imports are inside the verb that needs them.
 """
 
 import sys
@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 
 class _Verbs(click.Group):
-    """Prints errors and warnings of the package as one line each; exits with the error's code."""
+    """Print errors and warnings of the package as one line each; exit with the error's code."""
 
     def invoke(self, ctx: click.Context) -> object:
         with warnings.catch_warnings():
@@ -37,7 +37,7 @@ class _Verbs(click.Group):
             except CnnMnistError as error:
                 _print("error", str(error))
                 ctx.exit(error.exit_code)
-            except OSError as error:  # a path of the user's that cannot be used
+            except OSError as error:  # a path from the user that cannot be used
                 _print("error", f"{error.filename or 'input or output'}: {reason_of(error)}")
                 ctx.exit(CnnMnistError.exit_code)
             except KeyboardInterrupt:
@@ -45,7 +45,7 @@ class _Verbs(click.Group):
                 ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order of use, not of the alphabet
+        return list(self.commands)  # in the order of use, not alphabetical
 
 
 def _print(kind: str, message: str) -> None:
@@ -61,11 +61,11 @@ def _print(kind: str, message: str) -> None:
 )
 @click.version_option(__version__)
 def cli() -> None:
-    """A deep convolutional network that reads handwritten digits.
+    """Train, evaluate, use and serve convolutional networks that read handwritten digits.
 
-    Begin with `cnn-mnist train`. Every verb but serve takes --json: the last line of standard
-    output is then one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130
-    interrupted (143 by SIGTERM) after a checkpoint was written.
+    Start with `cnn-mnist train`. With --json, which every command but serve takes, the last line of
+    standard output is one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130
+    interrupted by Ctrl-C (143 by SIGTERM); training writes a checkpoint first.
     """
 
 
@@ -75,7 +75,7 @@ for _verb in (train, evaluate, predict, serve, trials, report, export, import_, 
 
 def main() -> None:
     """Run the command line; the entry point of `cnn-mnist`."""
-    # Pipes and files get UTF-8 everywhere: file names and figures must not depend on the locale.
+    # UTF-8 for pipes and files, too: the output must not depend on the locale
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

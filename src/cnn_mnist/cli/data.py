@@ -15,13 +15,13 @@ _name = click.argument("name", type=click.Choice(_FILES))
 
 @click.group()
 def data() -> None:
-    """List, fetch and verify data sets."""
+    """List, download and verify data sets."""
 
 
 @data.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """List the data sets that are known by name."""
+    """List the data sets that have a name."""
     rows = [[source.name, source.licence, source.description] for source in SOURCES.values()]
     keys = ("name", "licence", "description")
     result = {"datasets": [dict(zip(keys, row, strict=True)) for row in rows]}
@@ -31,11 +31,11 @@ def list_(as_json: bool) -> None:
 @data.command()
 @_name
 @click.option(
-    "--data-dir", type=FILE, metavar="D", help="Store it in D/NAME/.  [default: the cache]"
+    "--data-dir", type=FILE, metavar="D", help="Store it in D/NAME/.  [default: the user cache]"
 )
 @json_option
 def fetch(name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Download a data set; intact files that are already there stay."""
+    """Download a data set; intact files that are already there are kept."""
     from cnn_mnist.data.fetch import cache_directory
     from cnn_mnist.data.fetch import fetch as fetch_source
 
@@ -48,14 +48,14 @@ def fetch(name: str, data_dir: Path | None, as_json: bool) -> None:
 @data_dir_option
 @json_option
 def verify(name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Check every byte of a data set that is on this machine."""
+    """Verify every byte of a data set on this machine."""
     from cnn_mnist.data.load import find, read_file
 
     folder = find(SOURCES[name], data_dir)
     if folder is None:
         raise DataError(f"{name} is not on this machine: fetch it with cnn-mnist data fetch {name}")
     shapes = {file.name: read_file(file, folder).shape for file in SOURCES[name].files}
-    rows = [[file, " x ".join(map(str, shape)), "true"] for file, shape in shapes.items()]
+    rows = [[file, " x ".join(map(str, shape)), "intact"] for file, shape in shapes.items()]
     emit(
         {"name": name, "path": str(folder), "files": shapes},
         as_json=as_json,

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     type=click.Choice(["test", "validation", "train"]),
     default="test",
     show_default=True,
-    help="Which images.",
+    help="Images to score.",
 )
 @click.option(
     "--mistakes",
     "mistakes_file",
     type=PNG_FILE,
     metavar="OUT.png",
-    help="Draw the 40 worst misread images.",
+    help="Draw the 40 worst mistakes as one image.",
 )
 @json_option
 def evaluate(
@@ -52,13 +52,14 @@ def evaluate(
 ) -> None:
     """Score a run, a model file, or the bundled model.
 
-    Scores every image of the split; of a run, with its newest checkpoint.
+    Prints accuracy, loss, calibration error, the metrics of each class and the confusion matrix,
+    over every image of the split. Of a run, the newest checkpoint is scored.
     """
     from cnn_mnist.inference.model import BUNDLED
 
     score = _score_run if target and target.is_dir() else _score_file
     dataset, logits, result = score(target or BUNDLED, data, data_dir, split)
-    emit(result, as_json=as_json, text=_report(result))
+    emit(result, as_json=as_json, text=_text(result))
     if mistakes_file:
         from cnn_mnist.evaluation.mistakes import draw_mistakes, worst_mistakes
 
@@ -74,6 +75,7 @@ _Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
 
 
 def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
+    """Score a run's newest checkpoint."""
     from cnn_mnist.runs.identity import read_identity
     from cnn_mnist.runs.run import Run
 
@@ -87,6 +89,7 @@ def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: st
 
 
 def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
+    """Score a model file."""
     from cnn_mnist.evaluation.metrics import all_logits, metrics
     from cnn_mnist.inference.model import Model
 
@@ -107,7 +110,8 @@ def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str)
     return dataset, logits, result
 
 
-def _report(result: dict[str, Any]) -> str:
+def _text(result: dict[str, Any]) -> str:
+    """Return the metrics as text for people."""
     rows = [["class", "precision", "recall", "F1", "images"]]
     for row in result["per_class"]:
         shares = (row["precision"], row["recall"], row["f1"])
@@ -118,7 +122,7 @@ def _report(result: dict[str, Any]) -> str:
                 f"{row['support']:,}",
             ]
         )
-    confusion = [["label \\ read", *(str(row["class"]) for row in result["per_class"])]]
+    confusion = [["label \\ predicted", *(str(row["class"]) for row in result["per_class"])]]
     for label, counts in enumerate(result["confusion"]):
         confusion.append([str(label), *(str(count) if count else "." for count in counts)])
     return (

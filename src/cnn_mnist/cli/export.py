@@ -17,32 +17,32 @@ from cnn_mnist.errors import needs_extra
     type=click.Choice(["onnx", "keras", "savedmodel", "tflite", "checkpoint"]),
     default="onnx",
     show_default=True,
-    help="What to write; all but onnx need TensorFlow. checkpoint is what `import` reads.",
+    help="Format of the export; all but onnx need TensorFlow. `cnn-mnist import` reads checkpoint.",
 )
-@click.option("--output", type=FILE, metavar="P", help="Where to write it.  [default: in R]")
+@click.option("--output", type=FILE, metavar="P", help="File or folder to write.  [default: in R]")
 @click.option(
     "--triton",
     is_flag=True,
-    help="Make P a Triton model repository: the file and its config.pbtxt. For onnx only.",
+    help="Write a Triton model repository to P: the model and its config.pbtxt. For onnx only.",
 )
 @click.option(
     "--calibrated",
     is_flag=True,
-    help="Calibrate the probabilities on the validation images: a temperature, in the graph.",
+    help="Calibrate the probabilities on the validation images by a temperature in the network.",
 )
 @click.option(
     "--weights",
     type=click.Choice(["float32", "int8"]),
     default="float32",
     show_default=True,
-    help="int8 stores the kernels in 8 bits: a quarter of the size. For onnx only.",
+    help="How the weights are stored; int8 makes the file a quarter of the size. For onnx only.",
 )
 @click.option(
     "--arithmetic",
     type=click.Choice(["float32", "int8"]),
     default="float32",
     show_default=True,
-    help="int8 multiplies in 8 bits: twice as fast, a quarter of the size. The scales are taken "
+    help="How the network computes; int8 is twice as fast in a quarter of the size, with scales "
     "from training images. For onnx only.",
 )
 @data_option
@@ -60,10 +60,10 @@ def export(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a run's network as R/model.onnx, or for TensorFlow.
+    """Export a run's network as an ONNX file, or for TensorFlow.
 
-    The newest checkpoint is exported. The file is opened again and compared with it on every test
-    image before it gets its name.
+    The newest checkpoint is exported. The new file is opened again and compared with the checkpoint
+    on every test image before it replaces an earlier file.
     """
     if format_ != "onnx" and weights != "float32":
         raise click.UsageError(f"--weights {weights} works with --format onnx only")

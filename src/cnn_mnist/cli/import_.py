@@ -11,15 +11,15 @@ from cnn_mnist.errors import needs_extra
 
 @click.command("import")
 @click.argument("source", type=FILE, metavar="DIR|PREFIX")
-@click.option("--run-dir", type=FILE, metavar="R", required=True, help="The run directory to make.")
+@click.option("--run-dir", type=FILE, metavar="R", required=True, help="Run directory to create.")
 @data_dir_option
 @json_option
 def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Turn a TensorFlow checkpoint of the tutorial's program into a run.
+    """Make a run from a TensorFlow checkpoint of the tutorial.
 
     DIR is the tutorial's model_dir, PREFIX a checkpoint in it, such as DIR/model.ckpt-20000. The
-    run can be evaluated, used, exported, and trained on with `cnn-mnist train --run-dir R --steps
-    N`. Where MNIST is available, it is scored on the test images at once.
+    run can be evaluated, used, exported and trained further: `cnn-mnist train --run-dir R --steps
+    N`. Where MNIST is available, the run is scored on its test images at once.
     """
     from cnn_mnist.data.load import load
     from cnn_mnist.evaluation.metrics import all_logits
@@ -35,7 +35,7 @@ def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -
     start_run(Run(run_dir), checkpoint)
     classifier = Classifier(run_dir)
     result = {"global_step": checkpoint.step, "run_dir": str(run_dir)}
-    text = f"step {checkpoint.step:,} of {source} is now the run {run_dir}"
+    text = f"{run_dir} is now a run with the weights of {source} at step {checkpoint.step:,}"
     if dataset.name == "mnist":
         evaluation = classifier.finish(dataset)
         result |= {key: evaluation[key] for key in ("accuracy", "loss", "n")}
@@ -45,6 +45,6 @@ def import_(source: Path, run_dir: Path, data_dir: Path | None, as_json: bool) -
             f"\ntest accuracy {evaluation['accuracy']:.2%}, loss {evaluation['loss']:.4f} "
             f"({result['estimator_loss']:.4f} as the Estimator counts it)"
         )
-    else:  # other images serve to compare the model file, not to score the network
+    else:  # other images can compare the model file with the network, not score it
         classifier.export(dataset.test.images)
     emit(result, as_json=as_json, text=f"{text}\nmodel: {classifier.run.model_file}")

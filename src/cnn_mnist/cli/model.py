@@ -13,10 +13,11 @@ from cnn_mnist.errors import needs_extra
 @click.argument("target", required=False, metavar="[NETWORK|R|MODEL.onnx]")
 @json_option
 def model(target: str | None, as_json: bool) -> None:
-    """Show the layers of a network: shapes, parameters, FLOPs.
+    """Show the layers of a network: output shapes, parameters, FLOPs.
 
-    Of a network by name, a run, or a model file; without an argument of the reference network, with
-    the names of the others. FLOPs are those of the convolutions and dense layers for one image.
+    The network is given by its name, a run, or a model file. Without an argument, the reference
+    network is shown and the names of all networks are listed. FLOPs are the multiplications and
+    additions of convolutions and dense layers for one image.
     """
     from cnn_mnist.recipe import named
     from cnn_mnist.runs.identity import require_identity

@@ -20,7 +20,7 @@ FILE = click.Path(path_type=Path)
 
 
 class _PngFile(click.Path):
-    """A file to draw into, whose name must end in .png."""
+    """A PNG file to write, whose name must end in .png."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path: Any = super().convert(value, param, ctx)  # a Path, see `path_type`
@@ -36,7 +36,7 @@ class _Network(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         with needs_extra("train", "a network"):
-            import torch  # noqa: F401 - so that the extra named is the right one
+            import torch  # noqa: F401 - so that a missing torch is reported as the extra `train`
 
             from cnn_mnist.networks import NETWORKS
         try:
@@ -49,37 +49,38 @@ class _Network(click.ParamType[str]):
 PNG_FILE = _PngFile(path_type=Path)
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object as the last line."
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON object on the last line."
 )
 data_option = click.option(
     "--data",
     metavar="auto|mnist|digits|DIR",
-    help="Data set: MNIST, scikit-learn's digits, or a folder with four IDX files. "
-    "auto is MNIST where it is available, else the digits.  [default: the run's own, or auto]",
+    help="Data set: MNIST, scikit-learn's digits, or a folder with four IDX files. auto is MNIST "
+    "where it is available, else digits.  [default: the run's own, or auto]",
 )
 data_dir_option = click.option(
     "--data-dir",
     type=FILE,
     metavar="D",
-    help="Look for MNIST in D/mnist/ first; then in $CNN_MNIST_DATA, the cache, the mirrors.",
+    help="Look for MNIST in D/mnist/ first, then in $CNN_MNIST_DATA, the user cache and the "
+    "mirrors.",
 )
 recipe_option = click.option(
     "--recipe",
     "recipe_name",
     type=click.Choice(list(RECIPES)),
-    help="How to train.  [default: the run's own, or standard]",
+    help="Recipe to train with.  [default: the run's own, or standard]",
 )
 network_option = click.option(
     "--network",
     type=_Network(),
     metavar="NAME|MODULE:FUNCTION",
-    help="Which network; `cnn-mnist model` lists them.  [default: the recipe's]",
+    help="Network to train; `cnn-mnist model` lists the names.  [default: the recipe's]",
 )
 steps_option = click.option(
     "--steps",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The step to end at.  [default: the recipe's]",
+    help="Step to end at.  [default: the recipe's]",
 )
 precision_option = click.option(
     "--precision",
@@ -92,7 +93,7 @@ device_option = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto is cuda where there is a GPU.",
+    help="Device to compute on; auto is cuda where there is a GPU.",
 )
 
 model_option = click.option(
@@ -100,12 +101,12 @@ model_option = click.option(
     "model_path",
     type=FILE,
     metavar="R|MODEL.onnx",
-    help="A run directory or a model file.  [default: the bundled model]",
+    help="Run directory or model file to use.  [default: the bundled model]",
 )
 
 
 def training_options(command: Command) -> Command:
-    """Add the flags that say what is trained, on what, and where."""
+    """Add the flags that `train` and `trials` share."""
     for option in reversed(
         (
             recipe_option,
@@ -131,11 +132,11 @@ def changed(
 
 
 def default_run_dir(recipe: Recipe, dataset: str, last: str) -> Path:
-    """Return where a run lives by default: the same command finds it again."""
-    usual = RECIPES[recipe.name]
-    fields = (recipe.network, usual.network), (recipe.precision, usual.precision)
-    own = [mine.replace(":", "-") for mine, its in fields if mine != its]
-    return Path("runs", "-".join([recipe.name, *own, dataset, last]))
+    """Return the run directory of a command without `--run-dir`; always the same for its flags."""
+    named = RECIPES[recipe.name]
+    fields = (recipe.network, named.network), (recipe.precision, named.precision)
+    changes = [ours.replace(":", "-") for ours, default in fields if ours != default]
+    return Path("runs", "-".join([recipe.name, *changes, dataset, last]))
 
 
 def load_data(data: str | None, data_dir: Path | None, identity: "Identity | None") -> "Dataset":

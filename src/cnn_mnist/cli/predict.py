@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cnn_mnist.reading.result import Reading
 
 _PAGE = 1000
-"""Images of a table's page: its columns are as wide as they need."""
+"""Images in one table; the columns of the next table may have other widths."""
 
 _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bottom", "reason")
 
@@ -27,15 +27,20 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True, metavar="FILE...")
 @model_option
-@click.option("--lines", is_flag=True, help="Break the text where the picture has a new row.")
+@click.option(
+    "--lines", is_flag=True, help="Start a new line of text for each row of digits in the image."
+)
 @click.option(
     "--explain",
     "sheet",
     type=PNG_FILE,
     metavar="OUT.png",
-    help="Draw the one picture with its boxes, each digit's 28x28 form and its probabilities.",
+    help="Draw how the image was read: boxes, each digit as 28x28 pixels, probabilities. For one "
+    "FILE only.",
 )
-@click.option("--csv", "as_csv", is_flag=True, help="Print a line for each digit, with a header.")
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print a CSV header and one line per candidate digit."
+)
 @json_option
 def predict(
     files: tuple[Path, ...],
@@ -45,21 +50,22 @@ def predict(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Read the digits in pictures and arrays.
+    """Read the digits in images and arrays.
 
-    FILE is a picture (.png .jpg .bmp .gif .webp .tif), a folder of pictures, a pattern such as
-    'scans/*.png', - for a picture on standard input, or an array of 28x28 images (.npy, or IDX as
-    MNIST's own files). What is no digit is marked ? and left out of the text. A file that cannot be
-    read is reported, the others are read all the same, and the exit code is 3.
+    FILE is an image (.png .jpg .bmp .gif .webp .tif), a folder of images, a pattern such as
+    'scans/*.png', - for an image on standard input, or an array of 28x28 images (.npy, or IDX, the
+    format of MNIST's files). Candidates that are not digits are shown as ? and left out of the
+    text. If a file cannot be read, its error is printed, the other files are read, and the exit
+    code is 3.
     """
     from cnn_mnist.inference.model import Model
 
     if as_csv and as_json:
-        raise click.UsageError("--csv and --json exclude each other")
+        raise click.UsageError("--csv and --json exclude each other: give one of them")
     model = Model(model_file(model_path))
     found = list(_expand(files))
     if sheet and (len(found) != 1 or _is_array(found[0])):
-        raise click.UsageError(f"--explain draws one picture, not {len(found)} files or an array")
+        raise click.UsageError("--explain draws one image: give one image file")
     failures: list[dict[str, str]] = []
     readings = _readings(model, found, sheet, failures)
     separator = "\n" if lines else ""
@@ -76,7 +82,7 @@ def predict(
 def _readings(
     model: "Model", files: Sequence[Path], sheet: Path | None, failures: list[dict[str, str]]
 ) -> Iterator[tuple[str, "Reading"]]:
-    """The name and the reading of each image; files that cannot be read are added to `failures`."""
+    """Yield the name and the reading of each image; add files that cannot be read to `failures`."""
     for file in _with_progress(files):
         try:
             yield from _read(model, file, sheet)
@@ -86,14 +92,14 @@ def _readings(
 
 
 def _expand(files: Sequence[Path]) -> Iterator[Path]:
-    """The files; folders and patterns replaced by the pictures that they name."""
+    """Yield the files, with folders and patterns replaced by the images that they name."""
     from cnn_mnist.reading.decode import SUFFIXES
 
     for file in files:
         if file.is_dir():
             yield from sorted(path for path in file.rglob("*") if path.suffix.lower() in SUFFIXES)
         elif any(sign in str(file) for sign in "*?[") and not file.exists():
-            # a pattern that no shell has replaced
+            # a pattern that the shell did not expand
             below = str(file.relative_to(file.anchor))
             yield from sorted(Path(file.anchor).glob(below)) or [file]
         else:
@@ -101,7 +107,7 @@ def _expand(files: Sequence[Path]) -> Iterator[Path]:
 
 
 def _with_progress(files: Sequence[Path]) -> Iterable[Path]:
-    """The files, with a bar on standard error if there are several and somebody looks."""
+    """Return the files, with a progress bar if there are several and stderr is a terminal."""
     if len(files) < 2 or not sys.stderr.isatty():
         return files
     from rich.console import Console
@@ -115,7 +121,7 @@ def _is_array(file: Path) -> bool:
 
 
 def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str, "Reading"]]:
-    """The name and the reading of each image in a file."""
+    """Yield the name and the reading of each image in a file."""
     from cnn_mnist.reading.arrays import read_array
     from cnn_mnist.reading.reader import read
     from cnn_mnist.reading.result import Reading
@@ -137,38 +143,41 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
 def _print_json(
     readings: Iterable[tuple[str, "Reading"]], failures: list[dict[str, str]], separator: str
 ) -> None:
-    """One line, written piece by piece: a million images need no more memory than one."""
+    """Print one line, image by image, so that memory does not grow with their number."""
     click.echo('{"images": [', nl=False)
     for number, (name, reading) in enumerate(readings):
-        piece = json.dumps({"file": name, **reading.to_dict(separator)})
-        click.echo(f", {piece}" if number else piece, nl=False)
+        image = json.dumps({"file": name, **reading.to_dict(separator)})
+        click.echo(f", {image}" if number else image, nl=False)
     click.echo(f'], "errors": {json.dumps(failures)}}}')
 
 
 def _print_csv(readings: Iterable[tuple[str, "Reading"]]) -> None:
-    """A line for each digit; no class where it is none. A picture without any has no line."""
+    """Print a line per candidate; its class is empty where it is not a digit."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for name, reading in readings:
         for number, line in enumerate(reading.lines, start=1):
             for digit in line:
                 class_ = "" if digit.class_ is None else digit.class_
-                shares = f"{digit.probability:.6f}", *digit.box, digit.reason or ""
-                writer.writerow([name, number, class_, *shares])
+                probability = f"{digit.probability:.6f}"
+                row = [name, number, class_, probability, *digit.box, digit.reason or ""]
+                writer.writerow(row)
 
 
 def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> None:
-    """File, text, and the probability of each digit; a page at a time, each with its own head."""
+    """Print file, text and probabilities, in tables of up to `_PAGE` images with a header each."""
     pages = iter(readings)
     while page := list(islice(pages, _PAGE)):
         rows = [["file", "text", "probabilities"]]
         for name, reading in page:
             texts = reading.text_lines if separator else [reading.text]
-            shares = " ".join(
+            probabilities = " ".join(
                 "?" if digit.class_ is None else f"{digit.probability:.1%}"
                 for digit in reading.digits
             )
             for number, text in enumerate(texts or [""]):
                 first = number == 0
-                rows.append([name if first else "", text or "no digit", shares if first else ""])
+                rows.append(
+                    [name if first else "", text or "no digit", probabilities if first else ""]
+                )
         click.echo(table(rows, left=3))

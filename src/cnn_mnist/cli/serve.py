@@ -15,23 +15,23 @@ from cnn_mnist.errors import needs_extra
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 takes any that is free.",
+    help="Port to listen on; 0 takes any free one.",
 )
 @model_option
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Server processes."
 )
 @click.option(
     "--threads",
     type=click.IntRange(min=1, max=256),
     metavar="N",
-    help="BatchOrder computed at a time in each process.  [default: one for each core]",
+    help="Batches and images computed at a time in each process.  [default: one per core]",
 )
 @click.option(
     "--token-file",
     type=FILE,
     metavar="F",
-    help="Require the token in this file: `Authorization: Bearer TOKEN`.",
+    help="Require the token in file F: `Authorization: Bearer TOKEN`.",
 )
 def serve(
     host: str,
@@ -41,11 +41,12 @@ def serve(
     threads: int | None,
     token_file: Path | None,
 ) -> None:
-    """Serve the network over HTTP, with a page to draw on.
+    """Serve a network over HTTP, with a web page to draw digits on.
 
-    /predict reads pictures, /v2 speaks the Open Inference Protocol, /metrics is for Prometheus and
-    /openapi.json describes all paths. At SIGTERM readiness turns false, accepted requests are
-    answered, and the exit code is 0. The log goes to standard error, one JSON object a line.
+    POST /predict reads images, /v2 is the Open Inference Protocol, /metrics is for Prometheus, and
+    /openapi.json describes all paths. On SIGTERM the server reports that it is not ready, answers
+    the requests that it has accepted, and exits with code 0. The log goes to standard error, one
+    JSON object per line.
     """
     with needs_extra("serve", "serving"):
         from cnn_mnist.serve.server import listen, run
@@ -54,7 +55,7 @@ def serve(
 
     token = read_token(token_file) if token_file else None
     settings = Settings(model=model_file(model_path), threads=threads or 0, token=token)
-    Service(settings).close()  # refuses an unusable model before anything listens
+    Service(settings).close()  # refuses an unusable model before the port is opened
     with listen(host, port) as listening:
         host, port = listening.getsockname()[:2]
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

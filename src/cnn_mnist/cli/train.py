@@ -26,14 +26,13 @@ if TYPE_CHECKING:
     "--run-dir",
     type=FILE,
     metavar="R",
-    help="The run directory; training there again goes on.  [default: runs/NAME, of recipe, data "
-    "and seed]",
+    help="Run directory; an existing run is continued.  [default: runs/RECIPE-DATA-seedS]",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0, max=2**63 - 1),
     metavar="S",
-    help="Decides everything random.  [default: the run's own, or 0]",
+    help="Seed of everything random.  [default: the run's own, or 0]",
 )
 @click.option(
     "--log-tensors",
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     metavar="N",
-    help="Processes that share every batch and this machine's cores, or its GPUs.",
+    help="Processes that share each batch and this machine's cores, or its GPUs.",
 )
 @click.option(
     "--max-restarts",
@@ -63,19 +62,19 @@ if TYPE_CHECKING:
     default=0,
     show_default=True,
     metavar="N",
-    help="How often the workers are restarted where one has failed.",
+    help="Restart the workers up to N times after one has failed.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to R/tensorboard/.")
 def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> None:
-    """Train a network, evaluate it, export it.
+    """Train a network, evaluate it and export it.
 
-    The network is scored on the whole test set and written to R/model.onnx; where matplotlib is
-    installed, R/report/index.html shows the run.
+    The trained network is scored on the whole test set and written to R/model.onnx. Where
+    matplotlib is installed, R/report/index.html shows the run.
 
-    Stopped by Ctrl-C or killed, the same command goes on where it was. The result is that of an
-    undisturbed run, bit for bit.
+    After Ctrl-C or a kill, the same command continues from the newest checkpoint; the result is
+    that of an uninterrupted run, bit for bit.
 
-    For several machines, see docs/scale.md: `torchrun ... -m cnn_mnist train` takes the same flags.
+    On several machines, `torchrun ... -m cnn_mnist train` takes the same flags: see docs/scale.md.
     """
     with needs_extra("train", "training"):
         from cnn_mnist.training.distributed import Group
@@ -87,7 +86,9 @@ def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> Non
         return
     is_main = Group.of_environment().is_main
     if not is_main:
-        warnings.simplefilter("ignore", CnnMnistWarning)  # the main process says the same
+        warnings.simplefilter(
+            "ignore", CnnMnistWarning
+        )  # the main process prints the same warnings
     tune_malloc()
     with report_errors() if is_worker() else nullcontext():
         result = _train(is_main, **options)
@@ -157,7 +158,7 @@ def _announce(run: "Run", recipe: "Recipe", dataset: "Dataset", seed: int) -> No
 
 
 def _finish(classifier: "Classifier", dataset: "Dataset") -> dict[str, Any]:
-    """Evaluate, export and report a run that has reached its last step."""
+    """Evaluate and export a run that has reached its last step, and write its report."""
     evaluation = classifier.finish(dataset)
     page = write_report_of(classifier.run.path, dataset)
     keys = ("accuracy", "loss", "global_step", "dataset", "train_seconds", "n")
@@ -179,7 +180,7 @@ def _summary(result: dict[str, Any]) -> str:
 
 
 def _arguments() -> list[str]:
-    """Return the command's own flags, as a worker takes them."""
+    """Return this command's arguments for a worker process."""
     context = click.get_current_context()
     arguments = ["train"]
     for parameter in context.command.params:

@@ -13,7 +13,12 @@ from cnn_mnist.errors import needs_extra
 @click.command()
 @training_options
 @click.option(
-    "--n", type=click.IntRange(min=1), default=3, show_default=True, help="How many runs."
+    "--n",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Number of runs.",
 )
 @click.option(
     "--first-seed",
@@ -21,20 +26,20 @@ from cnn_mnist.errors import needs_extra
     default=0,
     show_default=True,
     metavar="S",
-    help="The first seed; the runs have the seeds S, S+1, ...",
+    help="Seed of the first run; the next ones have S+1, S+2, ...",
 )
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="P",
-    help="How many are trained at a time, the cores shared among them.  [default: one a core]",
+    help="Runs trained at a time; they share the cores.  [default: one per core, or one on a GPU]",
 )
 @click.option(
     "--run-dir",
     type=FILE,
     metavar="R",
-    help="The folder of the runs, R/seed-S each; existing ones go on or are taken as they are.  "
-    "[default: runs/NAME-trials]",
+    help="Folder of the runs, R/seed-S each; existing runs are continued, finished ones kept.  "
+    "[default: runs/RECIPE-DATA-trials]",
 )
 def trials(
     recipe_name: str | None,
@@ -50,9 +55,10 @@ def trials(
     processes: int | None,
     run_dir: Path | None,
 ) -> None:
-    """Train the same recipe from several seeds.
+    """Train one recipe with several seeds.
 
-    Prints mean and standard deviation of the test accuracy, each run at its last step.
+    Prints the mean and the standard deviation of the test accuracy over the runs, each at its last
+    step.
     """
     from cnn_mnist.recipe import named
 
@@ -85,6 +91,7 @@ def trials(
 
 
 def _print_run(seed: int, result: dict[str, Any]) -> None:
+    """Print the test metrics of one run."""
     click.echo(
         f"seed {seed}: accuracy {result['accuracy']:.2%}, loss {result['loss']:.4f}, "
         f"{result['train_seconds']:.0f} s",

@@ -65,9 +65,8 @@ def export_onnx(
         whose class differs), `n` (images compared).
 
     Raises:
-        ExportError: float32: a class differs, or a logit by more than `parity.TOLERANCE`; 8 bits in
-            either way: more than `int8.MAX_CHANGED` of the classes differ; or the file cannot be
-            written. An earlier file stays.
+        ExportError: the file differs from the network (see `parity.require_parity`, in 8 bits
+            `int8.require_few_changes`), or cannot be written. An earlier file stays.
     """
     proto = onnx_graph(model)
     if scales is not None:

@@ -1,8 +1,9 @@
 """Read the digits in any image: find them, bring each into MNIST's form, classify it.
 
-From the inside out: `filters`; `decode` a file to pixels; `ink` pixels to the strength of ink;
-`strokes` ink to connected pieces; `touching` and `rows` pieces to rows of parts; `glyph` a digit's
-ink to 28x28; `candidates` everything that may be a digit; `rejector` whether a candidate is one;
-`result` what was read; `reader` all of it; `arrays` images that are in MNIST's form already;
-`explain` a reading drawn. Pillow, OpenCV, NumPy and ONNX Runtime; never torch.
+In the order of the work: `decode` turns a file into pixels; `ink` measures how strongly each pixel
+is written on; `strokes` finds connected pieces of ink; `rows` (with `touching`) arranges them into
+rows of parts; `glyph` brings a digit's ink to 28x28; `candidates` lists everything that may be a
+digit; `rejector` decides whether a candidate is one; `reader` does all of it and returns a `result`.
+`arrays` classifies arrays that are in MNIST's form already, `explain` draws a reading, `filters`
+wraps OpenCV. Uses Pillow, OpenCV, NumPy and ONNX Runtime; never torch.
 """

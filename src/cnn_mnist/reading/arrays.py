@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import ImageError
+from cnn_mnist.errors import ImageError, os_errors_as
 from cnn_mnist.inference.model import BATCH_SIZE, Model, inputs
 from cnn_mnist.reading.result import Digit
 
@@ -25,8 +25,8 @@ def read_array(model: Model, path: Path) -> Iterator[Digit]:
         The digit of each image, in order.
 
     Raises:
-        ImageError: the array has another shape, type or range.
-        DataError: the file cannot be read.
+        ImageError: the array has another shape, type or range, or its `.npy` file cannot be read.
+        DataError: the IDX file cannot be read.
     """
     for images in _npy_batches(path) if path.suffix == ".npy" else _idx_batches(path):
         _, probabilities = model.predict(images)
@@ -42,9 +42,10 @@ def _idx_batches(path: Path) -> Iterator[npt.NDArray[Any]]:
 
 def _npy_batches(path: Path) -> Iterator[npt.NDArray[Any]]:
     try:
-        # unlike np.load it takes neither a zip nor a pickle for an array
-        images = np.atleast_1d(np.lib.format.open_memmap(path, mode="r"))
-    except (OSError, ValueError, EOFError) as error:
+        with os_errors_as(ImageError, f"{path} cannot be read"):
+            # unlike np.load it accepts neither a zip archive nor a pickle
+            images = np.atleast_1d(np.lib.format.open_memmap(path, mode="r"))
+    except (ValueError, EOFError) as error:
         raise ImageError(f"{path} is not an array file: {error}") from error
     for start in range(0, len(images), BATCH_SIZE):
         yield images[start : start + BATCH_SIZE]

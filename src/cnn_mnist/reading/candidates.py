@@ -1,4 +1,4 @@
-"""What may be digits in a picture: rows of parts, and the runs of them that may be one digit."""
+"""Find everything in a picture that may be a digit: runs of neighbouring parts in each row."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,39 +9,39 @@ import numpy.typing as npt
 from cnn_mnist.reading.decode import Picture
 from cnn_mnist.reading.glyph import to_glyph
 from cnn_mnist.reading.ink import find_ink
-from cnn_mnist.reading.rows import Box, find_parts, ink_of, join, runs, slice_wide
+from cnn_mnist.reading.rows import Box, extract_ink, find_parts, join, runs, slice_wide
 from cnn_mnist.reading.strokes import find_strokes
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """What may be one digit: a run of the parts of a row."""
+    """A run of neighbouring parts of a row that may be one digit."""
 
     image: npt.NDArray[np.float32]
     """`(28, 28)` in [0, 1], in MNIST's form."""
     box: Box
-    """In pixels of the upright picture, before it was reduced."""
+    """In pixels of the upright picture at its original size."""
     start: int
-    """Its first part, from 0."""
+    """The index of its first part in the row."""
     stop: int
-    """Before which part it ends."""
+    """The index after its last part."""
     pieces: int
-    """Of how many parts that lie apart it is made."""
+    """The number of separate parts in it; slices of one part count once."""
     cuts: int
-    """At how many of its sides, 0 to 2, it is cut off from other ink."""
+    """The number of its sides, 0 to 2, that are cut off from other ink."""
 
 
 def find_candidates(picture: Picture) -> list[list[Candidate]]:
-    """Find all that may be digits.
+    """Find everything that may be a digit.
 
     Returns:
-        The candidates of each row, rows from top to bottom; each way from part 0 of a row to its
-        last part, by candidates that begin where others stop, is one way to read it. Empty where
-        there is only paper.
+        The candidates of each row, rows from top to bottom. A chain of candidates, from part 0 of a
+        row to its last part, in which each begins where the one before stops, is one way to read
+        the row. Empty where there is only paper.
     """
     strokes = find_strokes(find_ink(picture.pixels))
     scale = max(picture.size) / max(picture.pixels.shape[:2])
-    found = []
+    rows = []
     for whole_row in find_parts(strokes):
         sliced, row = slice_wide(strokes, whole_row)
         cut = [False, *(left.origin == right.origin for left, right in pairwise(row)), False]
@@ -50,18 +50,19 @@ def find_candidates(picture: Picture) -> list[list[Candidate]]:
             part = join(row[start:stop])
             candidates.append(
                 Candidate(
-                    image=to_glyph(ink_of(sliced, part)),
-                    box=_scaled(part.box, scale, picture.size),
+                    image=to_glyph(extract_ink(sliced, part)),
+                    box=_scale_box(part.box, scale, picture.size),
                     start=start,
                     stop=stop,
                     pieces=len({part.origin for part in row[start:stop]}),
                     cuts=cut[start] + cut[stop],
                 )
             )
-        found.append(candidates)
-    return found
+        rows.append(candidates)
+    return rows
 
 
-def _scaled(box: Box, scale: float, size: tuple[int, int]) -> Box:
+def _scale_box(box: Box, scale: float, size: tuple[int, int]) -> Box:
+    """Scale a box to a picture of a width and height; it keeps at least one pixel."""
     left, top, right, bottom = (round(side * scale) for side in box)
     return left, top, min(max(right, left + 1), size[0]), min(max(bottom, top + 1), size[1])

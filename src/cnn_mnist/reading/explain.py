@@ -1,4 +1,4 @@
-"""A reading drawn: the picture with its boxes, each digit as the network saw it, and how surely."""
+"""Draw a reading: the picture with its boxes, and each digit's input image and probabilities."""
 
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,15 @@ from cnn_mnist.files import write_png
 from cnn_mnist.reading.decode import Picture
 from cnn_mnist.reading.result import Digit, Reading
 
-_WIDTH: Final = 960
+_WIDTH: Final = 960  # of the sheet; all sizes here are in pixels
+_MAX_PAGE_HEIGHT: Final = 720
+_MAX_SCALE: Final = 8
 _COLUMNS: Final = 6
 _TILE: Final = (_WIDTH // _COLUMNS, 236)
 _SIDE: Final = 4 * IMAGE_SIZE
 _MARGIN: Final = 12
-_ROW: Final = 10  # pixels between two bars
+_BAR_STEP: Final = 10  # pixels from one bar to the next
+_LEAST_SHOWN: Final = 0.01  # smaller probabilities are not printed beside their bars
 _INK, _FAINT, _PAPER = "#111111", "#8a8a8a", "#ffffff"
 _READ, _REFUSED = "#1f6feb", "#d1242f"
 
@@ -25,27 +28,27 @@ def draw_reading(reading: Reading, picture: Picture, path: Path) -> None:
     """Draw a reading as a PNG.
 
     Args:
-        reading: of `picture`.
-        picture: what was read.
+        reading: the reading of `picture`.
+        picture: the picture that was read.
         path: the file to create or replace.
 
     Raises:
-        ExportError: it cannot be written.
+        ExportError: the file cannot be written.
     """
-    page = _page(reading, picture)
+    page = _draw_page(reading, picture)
     rows = -(-len(reading.digits) // _COLUMNS)
     sheet = Image.new("RGB", (_WIDTH, page.height + 2 * _MARGIN + rows * _TILE[1]), _PAPER)
     sheet.paste(page, ((_WIDTH - page.width) // 2, _MARGIN))
     for number, digit in enumerate(reading.digits):
         left, top = number % _COLUMNS * _TILE[0], number // _COLUMNS * _TILE[1]
-        sheet.paste(_tile(digit), (left, top + page.height + 2 * _MARGIN))
+        sheet.paste(_draw_tile(digit), (left, top + page.height + 2 * _MARGIN))
     write_png(sheet, path)
 
 
-def _page(reading: Reading, picture: Picture) -> Image.Image:
-    """The picture with a box and a class at each digit."""
+def _draw_page(reading: Reading, picture: Picture) -> Image.Image:
+    """Draw the picture with a box and a class at each digit."""
     page = Image.fromarray(picture.pixels)
-    scale = min((_WIDTH - 2 * _MARGIN) / page.width, 720 / page.height, 8)
+    scale = min((_WIDTH - 2 * _MARGIN) / page.width, _MAX_PAGE_HEIGHT / page.height, _MAX_SCALE)
     page = page.resize([max(1, round(side * scale)) for side in page.size])
     draw = ImageDraw.Draw(page)
     scale = page.width / picture.size[0]
@@ -57,20 +60,20 @@ def _page(reading: Reading, picture: Picture) -> Image.Image:
     return page
 
 
-def _tile(digit: Digit) -> Image.Image:
-    """A digit in MNIST's form above a bar for the probability of each class."""
+def _draw_tile(digit: Digit) -> Image.Image:
+    """Draw a digit's input image above a bar for the probability of each class."""
     tile = Image.new("RGB", _TILE, _PAPER)
     draw = ImageDraw.Draw(tile)
-    form = Image.fromarray(np.rint(digit.image * 255).astype(np.uint8))
-    tile.paste(form.resize((_SIDE, _SIDE), Image.Resampling.NEAREST), (_MARGIN, 0))
+    glyph = Image.fromarray(np.rint(digit.image * 255).astype(np.uint8))
+    tile.paste(glyph.resize((_SIDE, _SIDE), Image.Resampling.NEAREST), (_MARGIN, 0))
     draw.text((_MARGIN + _SIDE + 6, 0), _name(digit), _colour(digit), _font(22))
     length = _TILE[0] - 5 * _MARGIN
     for class_, probability in enumerate(digit.probabilities):
-        top = _SIDE + 8 + class_ * _ROW
+        top = _SIDE + 8 + class_ * _BAR_STEP
         draw.text((_MARGIN, top), str(class_), _INK, _font(9))
-        bar = (2 * _MARGIN, top + 2, 2 * _MARGIN + probability * length, top + _ROW - 3)
+        bar = (2 * _MARGIN, top + 2, 2 * _MARGIN + probability * length, top + _BAR_STEP - 3)
         draw.rectangle(bar, fill=_INK)
-        if probability >= 0.01:
+        if probability >= _LEAST_SHOWN:
             draw.text((bar[2] + 4, top), f"{probability:.0%}", _FAINT, _font(9))
     return tile
 

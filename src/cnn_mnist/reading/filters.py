@@ -1,6 +1,6 @@
-"""What the other files need of OpenCV, under the names that they use.
+"""Wrap the image filters of OpenCV that the other files use.
 
-OpenCV loads in a tenth of SciPy's time, which whoever reads one picture would wait for.
+OpenCV loads in a tenth of SciPy's time, for which the reader of a single picture would wait.
 """
 
 from collections.abc import Sequence
@@ -11,68 +11,81 @@ import numpy as np
 import numpy.typing as npt
 
 Field: TypeAlias = npt.NDArray[np.float32]
+"""A value at each pixel, `(height, width)`, or `(height, width, channels)` where it says so."""
 Mask: TypeAlias = npt.NDArray[np.bool_]
+"""`(height, width)`."""
 Boxes: TypeAlias = npt.NDArray[np.int64]
-"""`(N, 4)`: left, top, right, bottom in pixels; right and bottom are outside."""
+"""`(N, 4)`: left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 _Values = TypeVar("_Values", bound=npt.NDArray[Any])
 
 
-def blurred(values: Field, sigma: float, *, reach: float = 3) -> Field:
-    """Smoothed by a Gaussian of a deviation in pixels, cut off at `reach` deviations.
+def gaussian_blur(values: Field, sigma: float, *, truncate: float = 3) -> Field:
+    """Blur by a Gaussian; outside, the values of the border are repeated.
 
     Args:
-        values: `(height, width)` or `(height, width, channels)`; the border goes on outside.
-        sigma: deviation, in pixels.
-        reach: in deviations.
+        values: `(height, width)` or `(height, width, channels)`.
+        sigma: standard deviation, in pixels.
+        truncate: where the Gaussian ends, in standard deviations.
     """
-    side = 2 * int(reach * sigma + 0.5) + 1
-    smooth = cv2.GaussianBlur(values, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(smooth, np.float32)
+    side = 2 * int(truncate * sigma + 0.5) + 1
+    blurred = cv2.GaussianBlur(values, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
 
 
-def highest(values: _Values, size: Sequence[int]) -> _Values:
-    """The highest value in a window of a height and a width around each pixel."""
-    return _extreme(cv2.dilate, values, size)
+def maximum_filter(values: _Values, size: Sequence[int]) -> _Values:
+    """Return the highest value in the window around each pixel.
+
+    Args:
+        values: `(height, width)`.
+        size: height and width of the window, in pixels.
+    """
+    return _morphology(cv2.dilate, values, size)
 
 
-def opened(mask: Mask, length: int, axis: int) -> Mask:
-    """The runs along an axis that have at least this length."""
+def open_along(mask: Mask, length: int, axis: int) -> Mask:
+    """Keep the runs along an axis of at least `length` pixels (morphological opening)."""
     size = (length, 1) if axis == 0 else (1, length)
-    eroded = _extreme(cv2.erode, mask, size)
-    # of an even length the second filter leans to the other side
-    return _extreme(cv2.dilate, eroded, size, lean=-1)
+    eroded = _morphology(cv2.erode, mask, size)
+    # a window of even length has no middle pixel: the second filter takes the other one
+    return _morphology(cv2.dilate, eroded, size, mirrored=True)
 
 
-def _extreme(filter_: Any, values: _Values, size: Sequence[int], lean: int = 0) -> _Values:
+def _morphology(
+    filter_: Any, values: _Values, size: Sequence[int], *, mirrored: bool = False
+) -> _Values:
+    """Erode or dilate by a window of a height and width."""
     height, width = size
-    middle = [side // 2 if lean == 0 else (side - 1) // 2 for side in (width, height)]
+    anchor = [(side - 1 if mirrored else side) // 2 for side in (width, height)]
     bytes_ = values.view(np.uint8) if values.dtype == np.bool_ else values
-    found = filter_(np.ascontiguousarray(bytes_), np.ones((height, width), np.uint8), anchor=middle)
-    return found.view(values.dtype)  # type: ignore[no-any-return]
+    window = np.ones((height, width), np.uint8)
+    filtered = filter_(np.ascontiguousarray(bytes_), window, anchor=anchor)
+    return filtered.view(values.dtype)  # type: ignore[no-any-return]
 
 
-def mean_along(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:
-    """The mean of `length` neighbours of each of `(N,)` values, which are mirrored at the ends."""
+def moving_average(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:
+    """Average each of `(N,)` values with its `length` neighbours; the ends are mirrored."""
     mean = cv2.blur(values[None], (length, 1), borderType=cv2.BORDER_REFLECT)
     return np.asarray(mean[0], np.float64)
 
 
-def pieces(mask: Mask) -> tuple[npt.NDArray[np.int32], Boxes]:
-    """Connected pieces: strokes that meet at a corner are one.
+def connected_components(mask: Mask) -> tuple[npt.NDArray[np.int32], Boxes]:
+    """Find the connected components; pixels that touch at a corner are connected.
 
     Returns:
-        The number of each pixel's piece, from 1, 0 where there is none; and their boxes.
+        `(height, width)`: each pixel's component, numbered from 1, and 0 outside the mask; and the
+        components' bounding boxes.
     """
     image = np.ascontiguousarray(mask).view(np.uint8)
-    _, labels, found, _ = cv2.connectedComponentsWithStats(image, connectivity=8)
-    left, top, width, height = found[1:, :4].astype(np.int64).T
-    return np.asarray(labels, np.int32), np.stack([left, top, left + width, top + height], axis=1)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(image, connectivity=8)
+    left, top, width, height = statistics[1:, :4].astype(np.int64).T
+    boxes = np.stack([left, top, left + width, top + height], axis=1)
+    return np.asarray(labels, np.int32), boxes
 
 
-def distances(mask: Mask) -> Field:
-    """How far the middle of each pixel is from that of the nearest one outside, in pixels."""
+def distance_transform(mask: Mask) -> Field:
+    """Return the distance from each pixel's middle to that of the nearest one outside, in pixels."""
     image = np.ascontiguousarray(mask).view(np.uint8)
-    found = cv2.distanceTransform(image, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distances = cv2.distanceTransform(image, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # its last digits differ from call to call; the square of a distance is a whole number
-    return np.sqrt(np.rint(np.square(found))).astype(np.float32)
+    return np.sqrt(np.rint(np.square(distances))).astype(np.float32)

@@ -1,10 +1,10 @@
 """Read the digits of an image.
 
-`candidates` finds what may be digits, too much rather than too little: a broken stroke whole and in
-its parts, touching digits together and cut. The classifier and the rejector score each candidate.
-The best way through a row is found by dynamic programming (Viterbi), where what no candidate
-explains well is refused at a fixed price. Source of the method: LeCun, Bottou, Bengio and Haffner,
-"Gradient-based learning applied to document recognition", 1998, section IV.
+`candidates` lists everything that may be a digit, rather too much than too little: a broken stroke
+as a whole and as its parts, touching digits as one and cut. The classifier and the rejector score
+each candidate. Dynamic programming (Viterbi) finds the cheapest way to cover a row; a candidate
+that is not a digit may be part of it at a fixed price. Source of the method: LeCun, Bottou, Bengio
+and Haffner, "Gradient-based learning applied to document recognition", 1998, section IV.
 """
 
 import math
@@ -17,13 +17,13 @@ import numpy as np
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.candidates import Candidate, find_candidates
 from cnn_mnist.reading.decode import MAX_PIXELS, decode
-from cnn_mnist.reading.rejector import REJECTOR, judge
+from cnn_mnist.reading.rejector import REJECTOR, assess
 from cnn_mnist.reading.result import Digit, Reading
 
-_CUT: Final = 1.3  # price, in nats, of each side that is cut off from other ink
-_JOINT: Final = 0.7  # price, in nats, of each piece beyond the first
-_REFUSAL: Final = 3.0  # price, in nats, of leaving a piece unexplained
-_SMALL: Final = 0.5  # of the median height of the digits: a refused smaller piece is dirt
+_CUT_PRICE: Final = 1.3  # in nats, for each side that is cut off from other ink
+_JOIN_PRICE: Final = 0.7  # in nats, for each piece after the first
+_REFUSAL_PRICE: Final = 3.0  # in nats, for each piece of a refused candidate
+_DIRT_HEIGHT: Final = 0.5  # of the digits' median height: lower refused candidates are dirt
 
 
 def read(
@@ -36,65 +36,65 @@ def read(
     """Read the digits of an image.
 
     Args:
-        picture: a file or its bytes; see `decode`.
-        model: a network of the ten digits; None takes the bundled model.
-        rejector: the model of `REJECTOR`, opened by the caller; None opens it with all cores.
+        picture: an image file or its bytes; see `decode`.
+        model: a network for the ten digits; None takes the bundled model.
+        rejector: the model in `REJECTOR`, opened by the caller; None opens it with all cores.
         max_pixels: see `decode`.
 
     Raises:
         ImageError: the image cannot be decoded.
         ModelError: the bundled model is missing.
     """
-    classifier, rejector = model or _opened(BUNDLED), rejector or _opened(REJECTOR)
+    classifier, rejector = model or _open_model(BUNDLED), rejector or _open_model(REJECTOR)
     content = Path(picture) if isinstance(picture, str) else picture
     rows = find_candidates(decode(content, max_pixels=max_pixels))
-    return Reading(lines=_without_dirt([_read_row(row, classifier, rejector) for row in rows]))
+    return Reading(lines=_drop_dirt([_read_row(row, classifier, rejector) for row in rows]))
 
 
 @cache
-def _opened(path: Path) -> Model:
+def _open_model(path: Path) -> Model:
     return Model(path)
 
 
 def _read_row(candidates: list[Candidate], classifier: Model, rejector: Model) -> list[Digit]:
-    """Return the best way to read a row."""
+    """Choose the candidates that make up the digits of a row."""
     images = np.stack([candidate.image for candidate in candidates])
-    verdict = judge(candidates, images, classifier, rejector)
+    assessment = assess(candidates, images, classifier, rejector)
     prices = [
-        -math.log(score) + _CUT * candidate.cuts + _JOINT * (candidate.pieces - 1)
+        -math.log(score) + _CUT_PRICE * candidate.cuts + _JOIN_PRICE * (candidate.pieces - 1)
         if reason is None
-        else _REFUSAL * candidate.pieces
+        else _REFUSAL_PRICE * candidate.pieces
         for candidate, score, reason in zip(
-            candidates, verdict.scores, verdict.reasons, strict=True
+            candidates, assessment.scores, assessment.reasons, strict=True
         )
     ]
     return [
         Digit.of(
-            verdict.probabilities[index],
+            assessment.probabilities[index],
             candidates[index].box,
             images[index],
-            verdict.reasons[index],
+            assessment.reasons[index],
         )
-        for index in _cheapest_way(candidates, prices)
+        for index in _cheapest_cover(candidates, prices)
     ]
 
 
-def _cheapest_way(candidates: list[Candidate], prices: list[float]) -> list[int]:
-    """Return the indices of the candidates that cover a row from end to end most cheaply."""
+def _cheapest_cover(candidates: list[Candidate], prices: list[float]) -> list[int]:
+    """Return the indices of the candidates that cover a row from end to end at the lowest price."""
     best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
     # a candidate that stops at a part starts before every candidate that starts there
     for index in sorted(range(len(candidates)), key=lambda index: candidates[index].start):
         start, stop = candidates[index].start, candidates[index].stop
-        price, way = best[start]
+        price, cover = best[start]
         if stop not in best or price + prices[index] < best[stop][0]:
-            best[stop] = price + prices[index], [*way, index]
+            best[stop] = price + prices[index], [*cover, index]
     return best[max(best)][1]
 
 
-def _without_dirt(lines: list[list[Digit]]) -> tuple[tuple[Digit, ...], ...]:
-    """Drop refused candidates that are much smaller than the image's digits."""
+def _drop_dirt(lines: list[list[Digit]]) -> tuple[tuple[Digit, ...], ...]:
+    """Drop the refused candidates that are much lower than the image's digits."""
     heights = [d.box[3] - d.box[1] for line in lines for d in line if d.class_ is not None]
-    least = _SMALL * float(np.median(heights)) if heights else 0.0
+    least = _DIRT_HEIGHT * float(np.median(heights)) if heights else 0.0
     kept = (
         tuple(d for d in line if d.class_ is not None or d.box[3] - d.box[1] >= least)
         for line in lines

@@ -1,4 +1,4 @@
-"""Hold what was read in an image: its digits and its rows."""
+"""Hold the result of reading an image: its digits and its rows."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,15 +14,15 @@ class Digit:
     class_: int | None
     """None where it is not a digit."""
     probability: float
-    """Of the most probable class, in [0, 1]."""
+    """The probability of the most probable class, in [0, 1]."""
     probabilities: tuple[float, ...]
-    """Of every class."""
+    """The probability of each class."""
     box: tuple[int, int, int, int]
     """Left, top, right, bottom in pixels; right and bottom are exclusive."""
     image: npt.NDArray[np.float32] = field(repr=False, compare=False)
     """`(28, 28)` in [0, 1]: the network's input."""
     reason: str | None = None
-    """Why it was refused."""
+    """Why it was refused; None where it was not."""
 
     @classmethod
     def of(
@@ -32,7 +32,7 @@ class Digit:
         image: npt.NDArray[np.float32],
         reason: str | None = None,
     ) -> "Digit":
-        """Return the most probable digit of `(classes,)` probabilities, or a refused one."""
+        """Make a digit of the most probable of `(classes,)` probabilities; refused if with a reason."""
         best = int(probabilities.argmax())
         return cls(
             class_=None if reason else best,
@@ -56,14 +56,14 @@ class Digit:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What was read in an image."""
+    """The digits that were read in an image."""
 
     lines: tuple[tuple[Digit, ...], ...]
-    """Its rows from top to bottom, each from left to right, refused candidates included."""
+    """Its rows from top to bottom, digits from left to right, refused candidates included."""
 
     @property
     def digits(self) -> tuple[Digit, ...]:
-        """All of them in reading order."""
+        """Its digits in reading order, refused candidates included."""
         return tuple(digit for line in self.lines for digit in line)
 
     @property
@@ -80,7 +80,7 @@ class Reading:
         return tuple(text for text in texts if text)
 
     def to_dict(self, separator: str = "") -> dict[str, Any]:
-        """Return it as JSON: `text`, its rows joined by the separator, and `digits`."""
+        """Return JSON values: `text`, its rows joined by the separator, and `digits`."""
         return {
             "text": separator.join(self.text_lines),
             "digits": [digit.to_dict() for digit in self.digits],

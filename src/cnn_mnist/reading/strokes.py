@@ -1,4 +1,4 @@
-"""From the strength of ink to strokes: connected pieces, without grain, rulings, frames, specks."""
+"""Find connected strokes in the strength of ink, without grain, ruled lines, frames and specks."""
 
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -6,86 +6,96 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.reading.filters import Boxes, Field, Mask, blurred, highest, opened, pieces
+from cnn_mnist.reading.filters import (
+    Boxes,
+    Field,
+    Mask,
+    connected_components,
+    gaussian_blur,
+    maximum_filter,
+    open_along,
+)
 
+Labels: TypeAlias = npt.NDArray[np.int32]
+"""`(height, width)`: the number of each pixel's piece, from 1, or 0."""
 Levels: TypeAlias = npt.NDArray[np.float64]
 
-_MIN_CONTRAST: Final = 9.0  # grey levels: below it there is only paper
+_MIN_CONTRAST: Final = 9.0  # grey levels: weaker differences are paper
 _GRAINS: Final = 5.0  # standard deviations of the paper's grain that ink exceeds
-_LARGE: Final = 200  # pixels of a side: a picture that may show more than a digit
-_EDGE: Final = 0.45  # of a piece's own strength: where its edge lies
-_FAINT: Final = 0.3  # of the typical strength: fainter pieces are stains and show-through
-_SPECK: Final = 0.22  # of the typical height: smaller pieces are specks
-_SIDE: Final = 0.9  # of a side of the picture: no digit runs along it for so long
-_PERIMETER: Final = 0.25  # nor along so much of its perimeter
-_STRIP: Final = 0.7  # a piece that keeps to the border for so much of its length,
-_THIN: Final = 4  # and is so many times as long as deep, is the edge of something
-_RULED: Final = 0.6  # of its length: strokes upon a ruling interrupt it
-_MAX_PIECES: Final = 256  # the largest stay: more than a page of digits is a texture
+_LARGE: Final = 200  # pixels of the shorter side: larger pictures may show more than one digit
+_EDGE: Final = 0.45  # share of a piece's own level where its edge lies
+_FAINT: Final = 0.3  # of the typical level: fainter pieces are stains and show-through
+_SPECK: Final = 0.22  # of the typical size: smaller pieces are specks
+_SIDE: Final = 0.9  # of a side of the picture: no digit lies along so much of it
+_PERIMETER: Final = 0.25  # of the picture's perimeter: no digit lies along so much of it
+_STRIP: Final = 0.7  # a piece with this share of its length at the border,
+_THIN: Final = 4  # and this many times as long as wide, is the edge of an object
+_RULED: Final = 0.6  # of the width: the least length of a ruled line that strokes interrupt
+_MAX_PIECES: Final = 256  # the largest ones are kept: more than a page of digits is a texture
 
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """Connected pieces of ink."""
+    """The pieces of ink in a picture; a piece is a connected component."""
 
     strength: Field
-    """`(height, width)`: see `ink.find_ink`; smoothed where the paper has a grain."""
-    labels: npt.NDArray[np.int32]
-    """`(height, width)`: the number of each pixel's piece; 0 on paper and dirt."""
+    """`(height, width)`: see `ink.find_ink`; blurred where the paper has a grain."""
+    labels: Labels
+    """`(height, width)`: the number of each pixel's piece, from 1; 0 on paper and dirt."""
     boxes: Boxes
-    """Of pieces 1, 2, ..., in the rows 0, 1, ..."""
+    """`(N, 4)`: the bounding boxes of pieces 1, 2, ..., N."""
     levels: Levels
     """`(N,)`: the strength of each piece's full ink."""
 
 
 def find_strokes(strength: Field) -> Strokes:
-    """Separate the strokes from all else.
+    """Find the pieces of ink that may be digits or parts of digits.
 
     Args:
-        strength: see `ink.find_ink`.
+        strength: `(height, width)`; see `ink.find_ink`.
     """
-    grain = _grain(strength)
+    grain = _estimate_grain(strength)
     if grain > 1 and min(strength.shape) > _LARGE:
-        # strokes of several pixels lose nothing to it
-        strength = blurred(strength, 1.0, reach=2)
-        grain = _grain(strength)
+        # strokes of several pixels lose nothing by it
+        strength = gaussian_blur(strength, 1.0, truncate=2)
+        grain = _estimate_grain(strength)
     written = strength > max(_GRAINS * grain, _MIN_CONTRAST)
-    written &= ~_rulings(written)
-    labels, _ = pieces(written)
-    levels = _levels(strength, labels)
-    # each piece is cut out at a share of its own strength, for pens differ within a picture
+    written &= ~_find_rulings(written)
+    labels, _ = connected_components(written)
+    levels = _find_levels(strength, labels)
+    # each piece has a threshold of its own, because the pens in one picture differ
     written &= strength > _EDGE * levels[labels]
-    labels, boxes = pieces(written)
-    levels = _levels(strength, labels)
-    kept = _likely(labels, boxes, levels[1:])
+    labels, boxes = connected_components(written)
+    levels = _find_levels(strength, labels)
+    kept = _select(labels, boxes, levels[1:])
     numbers = np.zeros(len(levels), np.int32)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)
     return Strokes(strength, numbers[labels], boxes[kept], levels[kept + 1])
 
 
-def _grain(strength: Field) -> float:
-    """Standard deviation of bare paper, from the median, which ink does not move."""
+def _estimate_grain(strength: Field) -> float:
+    """Estimate the standard deviation of bare paper from the median, which ink does not move."""
     return 1.4826 * float(np.median(np.abs(strength)))
 
 
-def _levels(strength: Field, labels: npt.NDArray[np.int32]) -> Levels:
-    """The strength of each piece's ink, by its number; 0 for paper."""
+def _find_levels(strength: Field, labels: Labels) -> Levels:
+    """Return the strength of each piece's ink, indexed by its number; 0 for paper."""
     written = labels > 0
     numbers, ink = labels[written], strength[written]
-    # the mean, weighted by itself: pale edges hardly count
+    # the mean weighted by the strength itself: pale edges hardly count
     sums = np.bincount(numbers, ink, labels.max() + 1)
     return np.bincount(numbers, ink * ink, len(sums)) / np.maximum(sums, 1e-9)
 
 
-def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.NDArray[np.int64]:
-    """Which pieces may be digits or parts of one, as rows of `boxes`."""
+def _select(labels: Labels, boxes: Boxes, levels: Levels) -> npt.NDArray[np.int64]:
+    """Return the indices in `boxes` of the pieces that may be digits or parts of digits."""
     areas = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)[1:]
     masses = areas * levels
     large = min(labels.shape) > _LARGE  # in a small crop a digit itself runs along the border
-    kept = np.flatnonzero(~(_frames(labels, boxes) & large))
+    kept = np.flatnonzero(~(_find_frames(labels, boxes) & large))
     if len(kept) == 0:
         return kept
-    # what has most ink tells what is typical: squared, a thousand specks weigh less than a digit
+    # the median weighted by squared mass: a thousand specks weigh less than one digit
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     typical_size = _weighted_median(sizes[kept], masses[kept] ** 2)
     typical_level = _weighted_median(levels[kept], masses[kept] ** 2)
@@ -93,8 +103,8 @@ def _likely(labels: npt.NDArray[np.int32], boxes: Boxes, levels: Levels) -> npt.
     return np.sort(kept[np.argsort(-masses[kept], kind="stable")][:_MAX_PIECES])
 
 
-def _frames(labels: npt.NDArray[np.int32], boxes: Boxes) -> Mask:
-    """Which pieces run along the border: the table beside the paper, the edge of a screenshot."""
+def _find_frames(labels: Labels, boxes: Boxes) -> Mask:
+    """Return which pieces `(N,)` run along the border, such as a table beside the paper."""
     borders = labels[:, 0], labels[0], labels[:, -1], labels[-1]
     along = np.stack([np.bincount(border, minlength=len(boxes) + 1)[1:] for border in borders])
     sides = np.array([[len(border)] for border in borders])
@@ -111,31 +121,31 @@ def _weighted_median(values: npt.NDArray[Any], weights: npt.NDArray[np.float64])
     return float(values[order][np.searchsorted(mass, mass[-1] / 2)])
 
 
-def _rulings(written: Mask) -> Mask:
-    """The lines of ruled and squared paper."""
-    rulings: Mask = _horizontal_rulings(written) | _horizontal_rulings(written.T).T
+def _find_rulings(written: Mask) -> Mask:
+    """Find the lines of ruled and squared paper."""
+    rulings: Mask = _find_horizontal_rulings(written) | _find_horizontal_rulings(written.T).T
     return rulings
 
 
-def _horizontal_rulings(written: Mask) -> Mask:
-    """Thin lines that run from border to border, nearly level.
+def _find_horizontal_rulings(written: Mask) -> Mask:
+    """Find thin lines that run from border to border, nearly level.
 
-    Level runs of thin ink that follow each other, though a stroke of up to a quarter of the width
-    lies between, are linked; a chain from border to border is a ruling.
+    Level runs of thin ink that follow each other are linked, even across a stroke of up to a
+    quarter of the width; a chain from border to border is a ruled line.
     """
     height, width = written.shape
     run, thick = max(9, width // 40), max(4, height // 100)
-    level = opened(written, run, axis=1)
+    level = open_along(written, run, axis=1)
     if min(height, width) <= _LARGE or level.any(axis=0).mean() < _RULED:
         return np.zeros_like(written)
-    thin = written & ~opened(written, thick, axis=0)
+    thin = written & ~open_along(written, thick, axis=0)
     level &= thin
-    chains, boxes = pieces(highest(level, (3, width // 4)))
+    chains, boxes = connected_components(maximum_filter(level, (3, width // 4)))
     rows, columns = np.nonzero(level)
     covered = np.zeros((len(boxes) + 1, width), np.bool_)
     covered[chains[rows, columns], columns] = True
     near = max(2, width // 50)
     from_border_to_border = covered[:, :near].any(axis=1) & covered[:, -near:].any(axis=1)
     ruled = from_border_to_border & (covered.mean(axis=1) >= _RULED)
-    ruling: Mask = thin & ruled[chains]
-    return ruling
+    rulings: Mask = thin & ruled[chains]
+    return rulings

@@ -1,40 +1,40 @@
-"""Where digits may touch: cuts through a part of a row that is too wide for one digit."""
+"""Cut a part of a row that is too wide for one digit, where digits may touch."""
 
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.reading.filters import Mask, mean_along
+from cnn_mnist.reading.filters import Mask, moving_average
 
-_WIDE: Final = 0.85  # of its height: digits may touch in what is wider
-_APART: Final = 0.25  # of the height: cuts are so far from each other and from the ends
-_REACH: Final = 0.15  # of the height: how far a cut may lean to either side
+_WIDE: Final = 0.85  # of its height: digits may touch in wider parts
+_APART: Final = 0.25  # of the height: the least distance between cuts and to the ends
+_REACH: Final = 0.15  # of the height: how far a cut may bend to either side
 _MAX_CUTS: Final = 4
 
 
-def slices(ink: Mask) -> npt.NDArray[np.int32]:
-    """Cut a part from top to bottom wherever little ink is in the way.
+def label_slices(ink: Mask) -> npt.NDArray[np.int32]:
+    """Cut a part from top to bottom wherever there is little ink to cross.
 
     Args:
-        ink: `(height, width)`, cut to the part's box.
+        ink: `(height, width)`, cropped to the part's box.
 
     Returns:
         `(height, width)`: the number of each pixel's slice, from 0; all 0 where it is not wide.
     """
     height, width = ink.shape
-    found = np.zeros(ink.shape, np.int32)
+    labels = np.zeros(ink.shape, np.int32)
     if width > _WIDE * height:
-        for column in _columns(ink):
-            found += np.arange(width) >= _seam(ink, column)[:, None]
-    return found
+        for column in _choose_columns(ink):
+            labels += np.arange(width) >= _find_seam(ink, column)[:, None]
+    return labels
 
 
-def _columns(ink: Mask) -> list[int]:
-    """Columns with the least ink around, the best first, apart from each other and the ends."""
+def _choose_columns(ink: Mask) -> list[int]:
+    """Return the columns with the least ink around, apart from each other and from the ends."""
     height, width = ink.shape
     apart = max(2, round(_APART * height))
-    amount = mean_along(ink.sum(axis=0).astype(np.float64), max(1, height // 16))
+    amount = moving_average(ink.sum(axis=0).astype(np.float64), max(1, height // 16))
     chosen: list[int] = []
     for column in np.argsort(amount, kind="stable"):
         if apart <= column < width - apart and all(abs(column - c) >= apart for c in chosen):
@@ -44,15 +44,18 @@ def _columns(ink: Mask) -> list[int]:
     return sorted(chosen)
 
 
-def _seam(ink: Mask, column: int) -> npt.NDArray[np.int64]:
-    """The way from top to bottom near a column that crosses the least ink: its column in each row.
+def _find_seam(ink: Mask, column: int) -> npt.NDArray[np.int64]:
+    """Find the path from top to bottom near a column that crosses the least ink.
 
     Dynamic programming over steps to the pixel below, straight or diagonal.
+
+    Returns:
+        `(height,)`: the path's column in each row.
     """
     height, width = ink.shape
     reach = max(1, round(_REACH * height))
     low, high = max(0, column - reach), min(width, column + reach + 1)
-    # a little for every pixel off the column keeps cuts straight where nothing is in the way
+    # a small cost for every pixel off the column keeps cuts straight where there is no ink
     cost = ink[:, low:high] + 0.02 * np.abs(np.arange(low, high) - column) / reach
     total, steps = cost[0], np.zeros((height, high - low), np.int64)
     for row in range(1, height):

@@ -80,23 +80,13 @@ def train(
         )
         if checkpoint is not None:
             trainer.restore(checkpoint)
-            if trainer.step >= recipe.steps:
-                return trainer
-            if checkpoint.recipe.steps != recipe.steps and recipe.schedule != "constant":
-                warnings.warn(
-                    f"the {recipe.schedule} schedule was laid out for {checkpoint.recipe.steps} "
-                    f"steps and is now for {recipe.steps}: the result differs from one run of "
-                    f"{recipe.steps} steps",
-                    CnnMnistWarning,
-                    stacklevel=2,
-                )
-        if group.is_main:
-            drop_old_checksums(run)
-            if read_identity(run) != identity:
-                write_identity(run, identity)
-            hooks = (JsonLines(run.metrics_file), *hooks)
-        with _with_checkpoint_hint(run, trainer):
-            _loop(trainer, run, dataset.validation, hooks if group.is_main else ())
+            _warn_of_another_end(checkpoint, recipe)
+        if trainer.step < recipe.steps:
+            if group.is_main:
+                _write_start(run, identity)
+            hooks = (JsonLines(run.metrics_file), *hooks) if group.is_main else ()
+            with _with_checkpoint_hint(run, trainer):
+                _loop(trainer, run, dataset.validation, hooks)
     return trainer
 
 
@@ -106,6 +96,25 @@ def _require_known_names(recipe: Recipe) -> None:
     OPTIMIZERS.get(recipe.optimizer)
     SCHEDULES.get(recipe.schedule)
     AUGMENTATIONS.get(recipe.augmentation)
+
+
+def _write_start(run: Run, identity: Identity) -> None:
+    """Bring a run directory up to the training that begins: what it is, and nothing outdated."""
+    drop_old_checksums(run)
+    if read_identity(run) != identity:
+        write_identity(run, identity)
+
+
+def _warn_of_another_end(checkpoint: Checkpoint, recipe: Recipe) -> None:
+    """Warn where a schedule that depends on the last step is stretched or cut."""
+    before, now = checkpoint.recipe.steps, recipe.steps
+    if checkpoint.step < now != before and recipe.schedule != "constant":
+        warnings.warn(
+            f"the {recipe.schedule} schedule was laid out for {before} steps and is now for {now}: "
+            f"the result differs from one run of {now} steps",
+            CnnMnistWarning,
+            stacklevel=3,
+        )
 
 
 @contextmanager

@@ -54,25 +54,22 @@ def run_trials(
         n: how many, at least 1.
         first_seed: the first seed.
         device: see `Trainer`.
-        processes: how many are trained at a time, each by a process with as many threads as its
-            share of the cores; 1 trains in this process. None takes one for each core, or 1 on a
-            GPU. A script that asks for more than 1 does it below `if __name__ == "__main__":`.
+        processes: how many are trained at a time, each by a process with its share of the cores;
+            1 trains in this process; None takes one for each core, or 1 on a GPU. A script that
+            asks for more than 1 does it below `if __name__ == "__main__":`.
         on_run: called with the seed and the result of each run when it has ended.
 
     Returns:
         Plain JSON values: `mean`, `sd` (of the sample; 0 for one run) and `n` of the accuracies at
-        the last step; `accuracies`, `losses`, `mean_loss`, `train_seconds` and `seeds`, one for
-        each run; `processes`, `recipe`, `dataset`, `versions`, `machine`.
+        the last step; `accuracies`, `losses`, `train_seconds` and `seeds` of the runs; `mean_loss`,
+        `processes`, `recipe`, `dataset`, `versions`, `machine`.
 
     Raises:
         RunError: a run is there already, to another last step.
         CnnMnistError: see `cnn_mnist.training.loop.train`; the other runs have written checkpoints.
     """
     seeds = range(first_seed, first_seed + n)
-    if processes is None:
-        on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-        processes = 1 if on_gpu else cores()
-    processes = min(processes, n)
+    processes = min(processes or _default_processes(device), n)
     trial = _Trial(directory, recipe, dataset, device)
     found = map(trial, seeds) if processes == 1 else _in_processes(trial, seeds, processes)
     results: dict[int, Result] = {}
@@ -84,12 +81,25 @@ def run_trials(
         **_statistics(ordered),
         "seeds": list(seeds),
         "processes": processes,
+        **_provenance(recipe, dataset),
+    }
+
+
+def _provenance(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """Return what the results were made with."""
+    return {
         "recipe": recipe.to_dict(),
         "dataset": dataset.name,
         "dataset_sha256": dataset.sha256,
         "versions": versions(),
         "machine": machine(),
     }
+
+
+def _default_processes(device: str) -> int:
+    """Return one process for each core, or 1 on a GPU."""
+    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    return 1 if on_gpu else cores()
 
 
 def _statistics(results: Sequence[Result]) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""Test `cnn-mnist export` in the ONNX format."""
+
+from pathlib import Path
+from typing import Any
+
+from commands import refusal, result_of
+
+
+def test_export_writes_the_model_again_and_reports_the_largest_difference(
+    trained_run: tuple[Path, Any],
+) -> None:
+    (trained_run[0] / "model.onnx").unlink()
+    result = result_of("export", trained_run[0])
+    assert result["path"] == str(trained_run[0] / "model.onnx")
+    assert result["argmax_equal"] is True
+    assert result["max_abs_diff"] <= 1e-4
+    assert result["n"] == 297
+    assert (trained_run[0] / "model.onnx").is_file()
+
+
+def test_export_lays_out_a_triton_repository(trained_run: tuple[Path, Any], tmp_path: Path) -> None:
+    result = result_of("export", trained_run[0], "--triton", "--output", tmp_path)
+    assert Path(result["path"]) == tmp_path / "cnn-mnist" / "1" / "model.onnx"
+    assert Path(result["config"]) == tmp_path / "cnn-mnist" / "config.pbtxt"
+    assert Path(result["path"]).is_file()
+
+
+def test_export_in_8_bit_arithmetic_classifies_the_same_with_the_same_layers(
+    trained_run: tuple[Path, Any], tmp_path: Path
+) -> None:
+    small = tmp_path / "small.onnx"
+    result = result_of("export", trained_run[0], "--output", small, "--arithmetic", "int8")
+    assert result["changed"] <= 0.0005 * result["n"]
+    assert small.stat().st_size < 0.45 * (trained_run[0] / "model.onnx").stat().st_size
+    ours, theirs = (
+        [(layer["name"], layer["parameters"]) for layer in result_of("model", path)["layers"]]
+        for path in (small, trained_run[0] / "model.onnx")
+    )
+    assert ours == theirs
+    said = refusal(
+        "export", trained_run[0], "--format", "keras", "--arithmetic", "int8", exit_code=2
+    )
+    assert "--arithmetic int8 works with --format onnx only" in said
+
+
+def test_export_writes_a_small_calibrated_file_to_another_place(
+    trained_run: tuple[Path, Any], tmp_path: Path
+) -> None:
+    before = (trained_run[0] / "model.onnx").read_bytes()
+    small = tmp_path / "small.onnx"
+    result = result_of(
+        "export", trained_run[0], "--output", small, "--calibrated", "--weights", "int8"
+    )
+    assert result["path"] == str(small)
+    assert small.stat().st_size < len(before) / 3
+    assert (trained_run[0] / "model.onnx").read_bytes() == before
+    scores = [
+        result_of("evaluate", path, "--data", "digits", "--split", "validation")["loss"]
+        for path in (trained_run[0], small)
+    ]
+    assert scores[1] < scores[0]  # the temperature was fitted on these very images
