@@ -16,7 +16,7 @@ from PIL import Image
 
 from cnn_mnist import Model, read
 from cnn_mnist.reading.decode import decode
-from cnn_mnist.reading.glyph import centred, scaled
+from cnn_mnist.reading.glyph import centre_by_mass, rescale
 
 SEED = 1
 Answer = Callable[[Path], str]
@@ -38,7 +38,7 @@ def box_way(path: Path) -> npt.NDArray[np.float32]:
     ink = (ink - ink.min()) / max(np.ptp(ink), 1)
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
     box = np.where(ink > 0.5, ink, 0)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return centred(scaled(box, 20 / max(box.shape)))
+    return centre_by_mass(rescale(box, 20 / max(box.shape)))
 
 
 def _grey(path: Path) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What the tests of several rooms share: an empty cache, tiny data, the true MNIST, a browser."""
+"""Share among all tests: an empty cache, tiny data, the true MNIST, a browser."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""`Classifier`: the tutorial's verbs over a run directory."""
+"""`Classifier`: the tutorial's methods over a run directory."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tiny import Watch, tiny_dataset, tiny_recipe, tiny_split
 from tiny import one_thread as one_thread  # a fixture of every test here
 
-from cnn_mnist import classifier as room
+from cnn_mnist import classifier as classifier_module
 from cnn_mnist.classifier import Classifier
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.errors import ImageError, RecipeError, RunError
@@ -32,7 +32,7 @@ def steps_done(run: Classifier) -> int:
 # --- train
 
 
-def test_training_ends_at_the_recipes_step_and_goes_on_as_told(
+def test_training_ends_at_the_recipes_step_and_goes_on_to_another(
     mnist_classifier: Classifier,
 ) -> None:
     for arguments, end in (
@@ -74,7 +74,7 @@ def test_a_recipe_can_be_named(tmp_path: Path) -> None:
 
 
 def test_data_can_be_named(mnist_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "load", {"mnist": DATA}.__getitem__)
+    monkeypatch.setattr(classifier_module, "load", {"mnist": DATA}.__getitem__)
     mnist_classifier.train("mnist", steps=1)
     assert mnist_classifier.evaluate("mnist")["dataset"] == "tiny"
 
@@ -119,16 +119,16 @@ def test_data_with_more_classes_than_were_trained_are_refused(
         mnist_classifier.evaluate(letters)
 
 
-def test_a_finished_run_keeps_its_figures_and_its_model(mnist_classifier: Classifier) -> None:
-    figures = mnist_classifier.train(DATA).finish(DATA)
-    assert read_json(mnist_classifier.run.evaluation_file) == figures
+def test_a_finished_run_keeps_its_metrics_and_its_model(mnist_classifier: Classifier) -> None:
+    metrics = mnist_classifier.train(DATA).finish(DATA)
+    assert read_json(mnist_classifier.run.evaluation_file) == metrics
     metadata = Model(mnist_classifier.run.model_file).metadata
     assert {key: metadata[key] for key in ("dataset", "seed", "global_step")} == {
         "dataset": "tiny",
         "seed": "0",
         "global_step": "30",
     }
-    assert float(metadata["accuracy"]) == figures["accuracy"]
+    assert float(metadata["accuracy"]) == metrics["accuracy"]
 
 
 # --- predict
@@ -150,13 +150,13 @@ def test_prediction_after_more_training_uses_the_new_weights(
     mnist_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exports = []
-    export_onnx = room.export_onnx
+    export_onnx = classifier_module.export_onnx
 
     def count(*arguments: Any, **options: Any) -> dict[str, Any]:
         exports.append(arguments[1])
         return export_onnx(*arguments, **options)
 
-    monkeypatch.setattr(room, "export_onnx", count)
+    monkeypatch.setattr(classifier_module, "export_onnx", count)
 
     def predict() -> Any:
         predictions = mnist_classifier.predict(DATA.test.images)

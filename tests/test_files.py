@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Durable, atomic writes."""
 
 import hashlib
 import os
@@ -102,7 +102,7 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def test_a_file_or_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+def test_a_file_or_a_folder_replaces_the_old_one(tmp_path: Path) -> None:
     for text in ("first", "second"):
         files.replace_with(tmp_path / "file", file_of(text))
     for names in (("a",), ("a", "b")):
@@ -111,7 +111,7 @@ def test_a_file_or_a_folder_takes_the_place_of_the_old_one(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
-def test_what_fails_half_way_leaves_the_old_one_and_nothing_else(
+def test_a_function_that_fails_half_way_leaves_the_old_one_and_nothing_else(
     failure: BaseException, tmp_path: Path
 ) -> None:
     files.replace_with(tmp_path / "folder", folder_of("a"))

@@ -1,4 +1,4 @@
-"""What a figure was measured with."""
+"""The description of machine and versions."""
 
 import json
 import platform
@@ -12,7 +12,7 @@ from cnn_mnist import machine
 from cnn_mnist.machine import versions
 
 
-def test_versions_are_those_of_what_runs() -> None:
+def test_versions_are_those_of_the_installed_libraries() -> None:
     found = versions()
     assert found["python"] == platform.python_version()
     assert found["cnn-mnist"] == cnn_mnist.__version__
@@ -32,7 +32,7 @@ def test_a_library_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyP
     assert found["numpy"] == "1"
 
 
-def test_a_machine_is_told_by_its_processor_cores_and_system() -> None:
+def test_a_machine_is_described_by_processor_cores_and_system() -> None:
     found = machine.machine()
     assert json.loads(json.dumps(found)) == found
     assert found["architecture"] == platform.machine()
@@ -41,7 +41,7 @@ def test_a_machine_is_told_by_its_processor_cores_and_system() -> None:
     assert found["processor"]
 
 
-def test_cores_are_those_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
     assert machine.machine()["cores"] == 3
     monkeypatch.delattr("os.sched_getaffinity")

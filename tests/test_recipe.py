@@ -105,7 +105,7 @@ def test_a_recipe_comes_back_from_json_equal(name: str) -> None:
         (recipe().to_dict() | {"steps": None}, "steps=None"),
     ],
 )
-def test_no_json_is_trusted(values: object, message: str) -> None:
+def test_invalid_json_values_are_refused(values: object, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         Recipe.from_dict(values)
 

@@ -79,7 +79,7 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(
         if cell.source.startswith("!"):  # a failing command does not fail its cell
             cell.source += "\nassert _exit_code == 0"
     assert used == set(SHORT)
-    NotebookClient(book, timeout=200, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(book, timeout=1800, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert all(cell.execution_count for cell in code)
     assert (tmp_path / "runs" / "standard" / "report" / "index.html").is_file()
     assert (tmp_path / "sheet.png").is_file()

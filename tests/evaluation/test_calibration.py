@@ -1,4 +1,4 @@
-"""Calibration: the error's arithmetic, and the temperature that undoes too much certainty."""
+"""Calibration: the error's arithmetic, and the temperature that corrects overconfidence."""
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ def test_the_error_is_the_mean_gap_between_confidence_and_accuracy() -> None:
     assert calibration_error(confidence, correct) == pytest.approx((4 * 0.15 + 2 * 0.5) / 6)
 
 
-def test_certainty_that_is_always_right_has_no_error() -> None:
+def test_certain_and_right_predictions_have_no_calibration_error() -> None:
     assert calibration_error(np.ones(5), np.ones(5, bool)) == 0
 
 
@@ -37,7 +37,7 @@ def test_the_temperature_undoes_a_factor_on_calibrated_logits(factor: float) -> 
     assert fit_temperature(logits * np.float32(factor), labels) == pytest.approx(factor, rel=0.03)
 
 
-def test_no_temperature_beside_it_has_a_lower_loss() -> None:
+def test_no_other_temperature_has_a_lower_loss() -> None:
     logits, labels = drawn(2_000)
     best = fit_temperature(logits, labels)
     here = loss(logits / best, labels)

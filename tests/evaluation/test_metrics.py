@@ -1,4 +1,4 @@
-"""The figures of merit, against other people's arithmetic."""
+"""The metrics, compared with scikit-learn's."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def test_the_figures_are_scikit_learns(examples: Arrays) -> None:
+def test_the_metrics_equal_scikit_learns(examples: Arrays) -> None:
     logits, labels = examples
     classes = range(logits.shape[1])
     result, predictions = metrics(logits, labels), logits.argmax(axis=1)
@@ -58,7 +58,7 @@ def test_the_figures_are_scikit_learns(examples: Arrays) -> None:
     assert [row["class"] for row in result["per_class"]] == list(classes)
 
 
-def test_the_calibration_error_is_that_of_a_slow_loop(examples: Arrays) -> None:
+def test_the_calibration_error_equals_a_slow_loops(examples: Arrays) -> None:
     logits, labels = examples
     gap = 0.0
     for number in range(15):
@@ -95,7 +95,7 @@ def test_every_example_counts(count: int, sizes: list[int]) -> None:
     assert result["accuracy"] == (count - 1) / count
 
 
-def test_the_batch_size_changes_no_figure() -> None:
+def test_the_batch_size_changes_no_metric() -> None:
     split = tiny_split(53)
 
     def classify(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -104,7 +104,7 @@ def test_the_batch_size_changes_no_figure() -> None:
     assert evaluate(classify, split, batch_size=1) == evaluate(classify, split, batch_size=500)
 
 
-def test_a_class_without_examples_has_no_figures_rather_than_wrong_ones() -> None:
+def test_a_class_without_examples_has_null_metrics() -> None:
     labels = np.array([0, 0, 1], np.uint8)
     logits = np.eye(4, dtype=np.float32)[[0, 1, 1]]
     rows: list[dict[str, Any]] = metrics(logits, labels)["per_class"]
@@ -132,13 +132,13 @@ def test_small_losses_keep_their_digits() -> None:
     assert result["loss"] == pytest.approx(np.log1p(np.exp(-20)), rel=1e-5, abs=0)
 
 
-def test_sure_and_right_costs_nothing() -> None:
+def test_certain_and_right_predictions_have_no_loss() -> None:
     result = metrics(np.eye(10, dtype=np.float32) * 1000, np.arange(10, dtype=np.uint8))
     assert (result["accuracy"], result["loss"], result["expected_calibration_error"]) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_logits_that_are_not_finite_give_an_error_and_no_figures(value: float) -> None:
+def test_logits_that_are_not_finite_give_an_error_and_no_metrics(value: float) -> None:
     logits = np.zeros((5, 3), np.float32)
     logits[2, 1] = value
     with pytest.raises(NonFiniteLossError, match="1 of 5 images"):

@@ -1,4 +1,4 @@
-"""The sheet of mistakes: the right ones, the worst first, every one drawn."""
+"""The sheet of mistakes: all of them drawn, the worst first."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ def split() -> Split:
     return Split(images, LABELS)
 
 
-def test_the_image_whose_label_seemed_least_likely_comes_first() -> None:
+def test_the_image_whose_label_is_least_probable_comes_first() -> None:
     mistakes = worst_mistakes(LOGITS, LABELS)
     assert [(m.index, m.label, m.prediction) for m in mistakes] == [(1, 2, 1), (2, 0, 1), (3, 0, 1)]
     probabilities = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)

@@ -38,6 +38,6 @@ def test_the_good_files_are_read(form: str, fuzzer: Any, tmp_path: Path) -> None
 
 
 def test_the_long_form_found_no_crash_no_hang_and_no_endless_memory() -> None:
-    figures = result("fuzz-files")
-    assert figures["n"] == 1_000_000
-    assert figures["crashed"] == figures["hung"] == 0
+    metrics = result("fuzz-files")
+    assert metrics["n"] == 1_000_000
+    assert metrics["crashed"] == metrics["hung"] == 0

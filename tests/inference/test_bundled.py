@@ -1,4 +1,4 @@
-"""The model in the box: small, accurate, sure of itself as far as it may be, and in the wheel."""
+"""The bundled model: small, accurate, calibrated, and in the wheel."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ def test_it_is_small() -> None:
     assert BUNDLED.stat().st_size == FIGURES["file_bytes"] <= 4 << 20
 
 
-def test_it_says_what_it_is() -> None:
+def test_its_metadata_says_what_it_is() -> None:
     metadata = Model(BUNDLED).metadata
     assert metadata == FIGURES["metadata"]
     assert metadata["dataset"] == "mnist"

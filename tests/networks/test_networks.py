@@ -49,7 +49,7 @@ def test_the_layers_of_the_reference_network_are_the_tutorials() -> None:
         ("small", 139_514),
     ],
 )
-def test_a_network_has_so_many_parameters(name: str, parameters: int) -> None:
+def test_a_network_has_the_documented_number_of_parameters(name: str, parameters: int) -> None:
     model = network(name)
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
     assert describe(layer_table(model))["parameters"] == parameters

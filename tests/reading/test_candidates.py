@@ -1,4 +1,4 @@
-"""From pixels to what may be digits: paper, ink, rulings, rows, cuts, MNIST's own form."""
+"""From pixels to candidates: paper, ink, ruled lines, rows, cuts, MNIST's form."""
 
 from io import BytesIO
 from itertools import chain
@@ -9,10 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from cnn_mnist.data import idx
+from cnn_mnist.data.dataset import CENTRE, DIGIT_SIZE, IMAGE_SIZE
 from cnn_mnist.reading.candidates import Candidate, find_candidates
 from cnn_mnist.reading.decode import Picture, decode
-from cnn_mnist.reading.filters import distances
-from cnn_mnist.reading.glyph import BOX, MIDDLE, STROKE, to_glyph
+from cnn_mnist.reading.filters import distance_transform
+from cnn_mnist.reading.glyph import STROKE_WIDTHS, to_glyph
 
 Grey = np.ndarray
 
@@ -23,7 +24,7 @@ def drawing(
     scale: float = 1.0,
     width: float = 4.0,
 ) -> Grey:
-    """A dark 7 on a white page, its upper left corner at `at`."""
+    """Draw a dark 7 on a white page, its upper left corner at `at`."""
     page = Image.new("L", size, 255)
     moved = [(at[0] + x * scale, at[1] + y * scale) for x, y in [(0, 0), (18, 0), (6, 30)]]
     pen = max(1, round(width * scale))
@@ -44,13 +45,13 @@ def rows(pixels: Grey) -> list[list[Candidate]]:
 
 
 def only(pixels: Grey) -> Candidate:
-    """The one candidate of a picture."""
+    """Return the one candidate of a picture."""
     ((candidate,),) = rows(pixels)
     return candidate
 
 
 def wholes(pixels: Grey) -> list[list[tuple[int, int, int, int]]]:
-    """The boxes of each row, each piece for itself and uncut."""
+    """Return the boxes of each row: of single, uncut pieces."""
     return [
         [c.box for c in row if c.pieces == 1 and c.cuts == 0 and c.stop == c.start + 1]
         for row in rows(pixels)
@@ -70,25 +71,25 @@ def test_a_blank_page_has_no_digit(level: int, shape: tuple[int, int]) -> None:
     assert rows(np.full(shape, level, np.uint8)) == []
 
 
-def test_the_grain_of_paper_is_no_digit() -> None:
+def test_the_grain_of_paper_is_not_a_digit() -> None:
     assert rows(np.random.default_rng(0).integers(240, 255, (100, 100), dtype=np.uint8)) == []
 
 
 @pytest.mark.parametrize("grain", [0, 3])
-def test_a_shadow_on_paper_is_no_digit(grain: float) -> None:
+def test_a_shadow_on_paper_is_not_a_digit(grain: float) -> None:
     x, y = np.meshgrid(np.linspace(0, 1, 300), np.linspace(0, 1, 200))
     noise = np.random.default_rng(0).normal(0, grain, x.shape)
     assert rows(230 - 120 * x * y + noise) == []
 
 
-def test_dark_on_light_and_light_on_dark_are_the_same_digit() -> None:
+def test_dark_on_light_and_light_on_dark_give_the_same_digit() -> None:
     dark, light = only(SEVEN), only(255 - SEVEN)
     np.testing.assert_allclose(dark.image, light.image, atol=0.02)
     assert dark.box == light.box
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (90, 200), (200, 90), (120, 140)])
-def test_faint_and_strong_ink_are_the_same_digit(ink: int, paper: int) -> None:
+def test_faint_and_strong_ink_give_the_same_digit(ink: int, paper: int) -> None:
     grey = np.where(SEVEN == 30, ink, paper)
     assert near(only(grey).image, only(SEVEN).image)
 
@@ -103,33 +104,33 @@ def test_faint_and_strong_ink_are_the_same_digit(ink: int, paper: int) -> None:
     ],
     ids=["yellow on white", "blue on lime", "pink on sky", "green on red, as bright"],
 )
-def test_ink_of_any_colour_is_seen_on_paper_of_any_colour(
+def test_ink_of_any_colour_is_found_on_paper_of_any_colour(
     ink: tuple[int, ...], paper: tuple[int, ...]
 ) -> None:
     colours = np.where((SEVEN == 30)[..., None], np.array(ink), np.array(paper))
     assert near(only(colours).image, only(SEVEN).image)
 
 
-def test_under_uneven_light_a_digit_is_the_same() -> None:
+def test_uneven_light_does_not_change_a_digit() -> None:
     page = drawing((300, 200), at=(120, 60), scale=2)
     x, y = np.meshgrid(np.linspace(0, 1, 300), np.linspace(0, 1, 200))
     assert near(only(page * (1 - 0.6 * x * y)).image, only(page).image)
 
 
-def test_ink_weaker_than_the_shadow_is_seen() -> None:
+def test_ink_weaker_than_the_shadow_is_found() -> None:
     page = drawing((300, 200), at=(120, 60), scale=2)
     x = np.linspace(0, 1, 300)
     faint = np.where(page == 30, -18, 0) + 80 + 60 * x
     assert any(near(c.image, only(page).image) for row in rows(faint) for c in row)
 
 
-def test_a_tight_crop_of_a_thick_digit_is_not_taken_for_its_paper() -> None:
+def test_a_thick_digit_in_a_tight_crop_is_not_mistaken_for_paper() -> None:
     thick = drawing((28, 40), at=(5, 5), width=9)
     dark = only(thick)
     assert near(dark.image, only(np.pad(thick, 30, constant_values=255)).image)
 
 
-# --- what is no stroke
+# --- ruled lines, specks, frames
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -156,7 +157,7 @@ def test_specks_are_removed() -> None:
     assert [[box[1] >= 50 for box in row] for row in wholes(dirty)] == [[True]]
 
 
-def test_the_table_beside_the_paper_is_no_digit() -> None:
+def test_the_table_beside_the_paper_is_not_a_digit() -> None:
     page = drawing((400, 300), at=(120, 60), scale=2)
     photo = page.copy()
     photo[:, :30] = 20
@@ -167,7 +168,7 @@ def test_the_table_beside_the_paper_is_no_digit() -> None:
 
 
 def sevens(places: list[tuple[int, int]], size: tuple[int, int] = (400, 300)) -> Grey:
-    """A page of sevens 60 pixels high, each at its place."""
+    """Draw a page of sevens, 60 pixels high, at the given places."""
     return np.minimum.reduce([drawing(size, at=place, scale=2) for place in places])
 
 
@@ -189,7 +190,7 @@ def test_a_column_is_read_from_top_to_bottom() -> None:
     assert len(tops) == 3
 
 
-def test_the_bar_of_a_five_belongs_to_it() -> None:
+def test_the_bar_of_a_five_is_part_of_it() -> None:
     page = Image.new("L", (80, 90), 255)
     draw = ImageDraw.Draw(page)
     draw.arc((20, 35, 55, 75), -110, 140, fill=0, width=5)
@@ -199,7 +200,7 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
     assert row[0].box[1] <= 24
 
 
-def test_what_lies_inside_another_piece_belongs_to_it() -> None:
+def test_a_piece_inside_another_belongs_to_it() -> None:
     page = Image.new("L", (200, 200), 255)
     draw = ImageDraw.Draw(page)
     draw.ellipse((30, 30, 170, 170), outline=0, width=5)
@@ -210,7 +211,7 @@ def test_what_lies_inside_another_piece_belongs_to_it() -> None:
 
 
 @pytest.mark.parametrize("column", [80, 90])
-def test_a_broken_stroke_is_offered_whole(column: int) -> None:
+def test_a_broken_stroke_is_a_candidate_as_a_whole(column: int) -> None:
     page = drawing((200, 120), at=(60, 30), scale=2)
     broken = page.copy()
     broken[20:36, column : column + 2] = 255
@@ -218,7 +219,7 @@ def test_a_broken_stroke_is_offered_whole(column: int) -> None:
     assert only(page).box in {c.box for c in row}
 
 
-def test_touching_digits_are_offered_as_one_and_cut() -> None:
+def test_touching_digits_are_candidates_as_one_and_cut() -> None:
     page = sevens([(100, 100), (132, 100)])
     (row,) = rows(page)
     assert any(c.cuts == 0 and c.box[2] - c.box[0] > 60 for c in row)
@@ -227,7 +228,7 @@ def test_touching_digits_are_offered_as_one_and_cut() -> None:
     assert max(c.box[2] for c in halves) > 160
 
 
-def test_boxes_are_in_pixels_of_the_picture_before_it_was_reduced() -> None:
+def test_boxes_are_in_pixels_of_the_original_size() -> None:
     page = drawing((2560, 1280), at=(1000, 300), scale=20)
     stream = BytesIO()
     Image.fromarray(page).save(stream, "PNG")
@@ -240,13 +241,13 @@ def test_boxes_are_in_pixels_of_the_picture_before_it_was_reduced() -> None:
 # --- MNIST's form
 
 
-def test_a_digit_is_the_same_wherever_it_lies() -> None:
+def test_the_place_of_a_digit_does_not_change_it() -> None:
     corner = only(drawing((300, 200), at=(270, 160)))
     assert near(corner.image, only(SEVEN).image)
 
 
 @pytest.mark.parametrize("scale", [0.7, 1, 3, 10])
-def test_a_digit_is_nearly_the_same_at_any_size(scale: float) -> None:
+def test_the_size_of_a_digit_hardly_changes_it(scale: float) -> None:
     small = only(drawing((600, 500), at=(200, 80), scale=scale))
     large = only(drawing((600, 500), at=(200, 80), scale=12))
     assert np.abs(small.image - large.image).mean() < 0.05
@@ -256,7 +257,7 @@ def test_a_digit_is_nearly_the_same_at_any_size(scale: float) -> None:
 def test_the_thickness_of_the_pen_is_brought_near_mnists(width: float) -> None:
     image = only(drawing((400, 400), at=(100, 50), scale=9, width=width)).image
     rows_ = (image > 0.3).sum(axis=1)[12:20]  # across the stem, which leans a little
-    assert STROKE[0] - 0.6 <= rows_.mean() <= STROKE[1] + 1.2
+    assert STROKE_WIDTHS[0] - 0.6 <= rows_.mean() <= STROKE_WIDTHS[1] + 1.2
     assert image.max() > 0.8
 
 
@@ -267,16 +268,16 @@ def test_the_longest_side_becomes_20_and_the_aspect_is_nearly_kept(height: int, 
     image = to_glyph(ink)
     rows_, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
     sides = np.array([np.ptp(rows_) + 1, np.ptp(columns) + 1])
-    assert sides.max() == BOX
-    assert abs(sides.min() - BOX * min(height, width) / max(height, width)) <= 2.5
+    assert sides.max() == DIGIT_SIZE
+    assert abs(sides.min() - DIGIT_SIZE * min(height, width) / max(height, width)) <= 2.5
 
 
 @pytest.mark.parametrize("flip", [1, -1])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_the_centre_of_mass_lies_where_mnist_has_it(flip: int, axis: int) -> None:
+def test_the_centre_of_mass_lies_as_in_mnist(flip: int, axis: int) -> None:
     mass = only(SEVEN[::flip]).image.sum(axis=1 - axis, dtype=np.float64)
-    centre = mass @ (np.arange(SIZE) + 0.5) / mass.sum()
-    assert abs(centre - MIDDLE) <= 0.5 + 1e-6
+    centre = mass @ (np.arange(IMAGE_SIZE) + 0.5) / mass.sum()
+    assert abs(centre - CENTRE) <= 0.5 + 1e-6
 
 
 def test_a_digit_is_in_mnists_form() -> None:
@@ -287,7 +288,7 @@ def test_a_digit_is_in_mnists_form() -> None:
 
 
 @pytest.mark.mnist
-def test_mnist_itself_goes_through_almost_unchanged(mnist_dir: Path) -> None:
+def test_images_of_mnist_stay_almost_unchanged(mnist_dir: Path) -> None:
     images = idx.read(mnist_dir / "mnist" / "train-images-idx3-ubyte.gz")[:200]
     found = [max(chain(*rows(image)), key=lambda c: np.prod(c.box[2:])).image for image in images]
     assert np.abs(np.stack(found) - images / 255).mean() < 0.032
@@ -299,4 +300,4 @@ def test_distances_are_exact_and_the_same_each_time() -> None:
     places = np.argwhere(np.ones_like(mask))
     squares = ((places[:, None] - outside) ** 2).sum(axis=2).min(axis=1).reshape(mask.shape)
     for _ in range(5):
-        np.testing.assert_array_equal(distances(mask), np.sqrt(squares.astype(np.float32)))
+        np.testing.assert_array_equal(distance_transform(mask), np.sqrt(squares.astype(np.float32)))

@@ -1,4 +1,4 @@
-"""From a file to pixels: every format, every damage."""
+"""From a file to pixels: every format, damage of every kind."""
 
 import importlib.util
 import re
@@ -10,12 +10,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import cnn_mnist.image.picture as room
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from cnn_mnist.errors import ImageError
+from cnn_mnist.reading import decode as decode_module
 from cnn_mnist.reading.candidates import find_candidates
 from cnn_mnist.reading.decode import SUFFIXES, decode
 
@@ -23,7 +23,7 @@ from cnn_mnist.reading.decode import SUFFIXES, decode
 def drawing(
     size: tuple[int, int] = (60, 50), at: tuple[int, int] = (20, 8), scale: float = 1.0
 ) -> Image.Image:
-    """A dark 7 on a white page, its upper left corner at `at`."""
+    """Draw a dark 7 on a white page, its upper left corner at `at`."""
     page = Image.new("L", size, 255)
     line = [(0, 0), (18, 0), (6, 30)]
     moved = [(at[0] + x * scale, at[1] + y * scale) for x, y in line]
@@ -42,7 +42,7 @@ GREY = np.asarray(SEVEN)
 
 
 def with_alpha(mode: str) -> Image.Image:
-    """Dark ink whose ground is transparent, and black below its transparency."""
+    """Return dark ink on a transparent ground whose hidden colour is black."""
     ink = Image.new("L", SEVEN.size, 30)
     alpha = Image.fromarray(np.where(GREY == 30, 255, 0).astype(np.uint8))
     bands = [ink.point(lambda level: level) for _ in mode[:-1]]
@@ -52,21 +52,21 @@ def with_alpha(mode: str) -> Image.Image:
 
 
 def with_transparent_palette() -> bytes:
-    """Palette colour 0 is black and transparent, colour 1 is the ink."""
+    """Return a PNG in which palette colour 0 is black and transparent, and colour 1 is the ink."""
     picture = Image.fromarray((GREY == 30).astype(np.uint8)).convert("P")
     picture.putpalette([0, 0, 0, 30, 30, 30])
     return encoded(picture, "PNG", transparency=0)
 
 
 def turned(degrees: int, orientation: int) -> bytes:
-    """Stored lying, with EXIF's word on how to put it upright."""
+    """Return a PNG that is stored turned, with the EXIF orientation that puts it upright."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(SEVEN.rotate(degrees, expand=True), "PNG", exif=exif)
 
 
 def grey_of(picture: Path | bytes) -> np.ndarray:
-    """The pixels of a picture without colours."""
+    """Return one channel of a grey picture's pixels."""
     pixels = decode(picture).pixels
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] == 3
@@ -101,7 +101,7 @@ FORMS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_a_picture_is_decoded_to_the_same_grey_upright_on_white(form: str) -> None:
+def test_every_format_is_decoded_to_the_same_grey_upright_on_white(form: str) -> None:
     grey = grey_of(FORMS[form]())
     assert grey.shape == GREY.shape
     difference = np.abs(grey.astype(int) - GREY)
@@ -113,7 +113,7 @@ def test_every_form_of_a_picture_is_decoded_to_the_same_grey_upright_on_white(fo
 
 
 @pytest.mark.parametrize("form", ["PNG 1 bit", "TIFF fax", "BMP 1 bit", "TIFF float"])
-def test_pictures_of_two_levels_or_of_any_range_are_brought_to_black_and_white(form: str) -> None:
+def test_pictures_of_two_levels_are_decoded_to_black_and_white(form: str) -> None:
     two_levels = SEVEN.convert("1", dither=Image.Dither.NONE)
     content = {
         "PNG 1 bit": lambda: encoded(two_levels),
@@ -126,25 +126,25 @@ def test_pictures_of_two_levels_or_of_any_range_are_brought_to_black_and_white(f
     np.testing.assert_array_equal(grey_of(content), np.asarray(two_levels) * np.uint8(255))
 
 
-def test_a_file_and_its_bytes_are_the_same_picture(tmp_path: Path) -> None:
+def test_a_file_and_its_bytes_give_the_same_picture(tmp_path: Path) -> None:
     path = tmp_path / "seven.png"
     path.write_bytes(encoded(SEVEN))
     np.testing.assert_array_equal(grey_of(path), grey_of(path.read_bytes()))
 
 
-def test_a_picture_is_told_by_content_not_by_name(tmp_path: Path) -> None:
+def test_the_format_is_detected_by_content_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "seven.txt"
     path.write_bytes(encoded(SEVEN, "BMP"))
     np.testing.assert_array_equal(grey_of(path), GREY)
 
 
-def test_every_suffix_is_one_of_a_format_that_is_decoded() -> None:
+def test_every_suffix_belongs_to_a_supported_format() -> None:
     formats = Image.registered_extensions()
-    assert {formats[suffix] for suffix in SUFFIXES} <= set(room.FORMATS)
+    assert {formats[suffix] for suffix in SUFFIXES} <= set(decode_module.FORMATS)
 
 
 def huge(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header claims these dimensions."""
+    """Return a PNG of a few bytes whose header announces these dimensions."""
     chunks = [
         (b"IHDR", struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)),
         (b"IDAT", zlib.compress(b"\0")),
@@ -160,25 +160,25 @@ def huge(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no picture: expected PNG, JPEG, BMP, GIF, WEBP, TIFF"),
-        (b"This is a text.\n", "no picture"),
-        (b"%PDF-1.7\n", "no picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture"),
+        (b"", "is not an image: expected PNG, JPEG, BMP, GIF, WEBP, TIFF"),
+        (b"This is a text.\n", "is not an image"),
+        (b"%PDF-1.7\n", "is not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not an image"),
         (encoded(SEVEN)[:150], "cannot be read|damaged"),
         (encoded(SEVEN, "JPEG")[:400], "cannot be read|damaged"),
-        (huge(60_000, 60_000), "too many pixels: at most 100,000,000 fit"),
-        (huge(11_000, 10_000), "11000x10000: at most 100,000,000 pixels fit"),
+        (huge(60_000, 60_000), "too many pixels: the limit is 100,000,000"),
+        (huge(11_000, 10_000), "11000x10000 pixels: the limit is 100,000,000"),
     ],
     ids=["empty", "text", "PDF", "EPS", "cut PNG", "cut JPEG", "bomb", "too large"],
 )
-def test_what_is_no_whole_picture_is_refused_by_name_and_reason(
+def test_a_file_that_is_not_a_whole_image_is_refused_by_name_and_reason(
     tmp_path: Path, content: bytes, reason: str
 ) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     with pytest.raises(ImageError, match=f"{re.escape(str(path))} .*({reason})"):
         decode(path)
-    with pytest.raises(ImageError, match=f"^the picture .*({reason})"):
+    with pytest.raises(ImageError, match=f"^the input .*({reason})"):
         decode(content)
 
 
@@ -188,14 +188,14 @@ def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path) -> None
             decode(path)
 
 
-def test_a_file_too_large_to_hold_is_refused_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "MAX_FILE_BYTES", 100)
-    with pytest.raises(ImageError, match="at most 100 fit"):
+def test_a_file_with_too_many_bytes_is_refused_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "MAX_FILE_BYTES", 100)
+    with pytest.raises(ImageError, match="bytes: the limit is 100"):
         decode(encoded(SEVEN))
 
 
 @pytest.mark.parametrize("form", ["PNG EXIF 6", "BMP", "GIF", "WebP", "TIFF LZW", "JPEG"])
-def test_damage_anywhere_gives_a_picture_or_a_refusal_and_nothing_else(form: str) -> None:
+def test_damage_anywhere_gives_a_picture_or_an_image_error(form: str) -> None:
     whole = FORMS[form]()
     for place in range(0, len(whole), max(1, len(whole) // 400)):
         changed = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
@@ -211,7 +211,7 @@ def test_exif_of_the_wrong_kind_is_refused() -> None:
     content = encoded(SEVEN, "JPEG", exif=exif)
     damaged = content.replace(b"\x01\x0f\x00\x02", b"\x01\x01\x00\x02")  # ... as the height
     assert damaged != content
-    with pytest.raises(ImageError, match="the picture is damaged"):
+    with pytest.raises(ImageError, match="the input is damaged"):
         decode(damaged)
 
 
@@ -220,13 +220,13 @@ def noisy(width: int, height: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_large_picture_is_reduced_and_remembers_its_size(kind: str) -> None:
+def test_a_large_picture_is_reduced_and_keeps_its_original_size(kind: str) -> None:
     picture = decode(encoded(noisy(3000, 1500), kind))
     assert picture.size == (3000, 1500)
     assert picture.pixels.shape == (640, 1280, 3)
 
 
-def test_the_size_is_that_of_the_picture_upright() -> None:
+def test_the_original_size_is_that_of_the_upright_picture() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     picture = decode(encoded(noisy(1500, 3000), "JPEG", exif=exif))
@@ -235,11 +235,11 @@ def test_the_size_is_that_of_the_picture_upright() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 100_000), (100_000, 1)])
-def test_pictures_of_one_pixel_or_one_line_are_decoded_and_hold_nothing(
+def test_pictures_of_one_pixel_or_one_line_are_decoded_and_hold_no_digit(
     size: tuple[int, int],
 ) -> None:
     picture = decode(encoded(Image.new("L", size, 200)))
-    assert max(picture.pixels.shape) <= room.MAX_SIDE
+    assert max(picture.pixels.shape) <= decode_module.MAX_SIDE
     assert find_candidates(picture) == []
 
 
@@ -251,7 +251,7 @@ def test_damaged_files_neither_crash_nor_hang() -> None:
 
 
 def fuzzer() -> Any:
-    """The program that does the same with 100,000 files."""
+    """Import the program that does the same with 100,000 files."""
     path = Path(__file__).parents[2] / "fuzz" / "pictures.py"
     spec = importlib.util.spec_from_file_location("fuzz_pictures", path)
     assert spec

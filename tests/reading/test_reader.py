@@ -1,4 +1,4 @@
-"""Reading pictures and arrays: what is read, what is refused, in which order."""
+"""Pictures and arrays are read in order; candidates that are not digits are refused."""
 
 import subprocess
 import sys
@@ -9,24 +9,24 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
-from test_infer import IMAGES, expected, save
+from test_inference import IMAGES, expected, save
 
 import cnn_mnist
 from cnn_mnist.data import idx
 from cnn_mnist.errors import DataError, ImageError
-from cnn_mnist.inference.model import BUNDLED, Model
-from cnn_mnist.reading import reader as room
+from cnn_mnist.inference.model import Model
+from cnn_mnist.reading import reader
 from cnn_mnist.reading.arrays import read_array
 from cnn_mnist.reading.candidates import Candidate
 from cnn_mnist.reading.reader import read
-from cnn_mnist.reading.rejector import REJECTOR
+from cnn_mnist.reading.rejector import NOT_A_DIGIT, REJECTOR, TOO_SHORT, _pool
 from cnn_mnist.reading.result import Reading
 
 DARK = np.zeros((28, 28), np.float32)
 
 
 class Oracle:
-    """Stands in for a model: the candidate's only lit pixel says its class, 10 is none."""
+    """Replaces a model: the index of an image's only lit pixel is its class; 10 is not a digit."""
 
     metadata = {"threshold": "0.5"}  # noqa: RUF012
 
@@ -51,7 +51,7 @@ def candidate(
     cuts: int = 0,
     box: tuple[int, int, int, int] = (0, 0, 10, 20),
 ) -> Candidate:
-    """A candidate that the oracle reads as `class_`."""
+    """Make a candidate that the oracle reads as `class_`."""
     image = DARK.copy()
     image.flat[class_] = 1
     return Candidate(image=image, box=box, start=start, stop=stop, pieces=pieces, cuts=cuts)
@@ -59,18 +59,20 @@ def candidate(
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Reads a picture in which these candidates are found."""
+    """Return a function that reads a picture in which the given candidates are found."""
 
     def read_rows(*rows: list[Candidate]) -> Reading:
-        monkeypatch.setattr(room, "find_candidates", lambda picture: list(rows))
-        monkeypatch.setattr(room, "_model", lambda path: Oracle(11 if path == REJECTOR else 10))
+        monkeypatch.setattr(reader, "find_candidates", lambda picture: list(rows))
+        monkeypatch.setattr(
+            reader, "_open_model", lambda path: Oracle(11 if path == REJECTOR else 10)
+        )
         Image.new("L", (9, 9)).save(tmp_path / "any.png")
         return read(tmp_path / "any.png")
 
     return read_rows
 
 
-NONE = 10
+OTHER = 10  # the rejector's last class
 
 
 def test_rows_are_joined_in_the_text_and_kept_apart_in_the_lines(reads: Any) -> None:
@@ -80,30 +82,30 @@ def test_rows_are_joined_in_the_text_and_kept_apart_in_the_lines(reads: Any) -> 
     assert [digit.class_ for digit in reading.digits] == [1, 2, 3]
 
 
-def test_what_is_no_digit_is_left_out_of_the_text_with_a_reason(reads: Any) -> None:
-    reading = reads([candidate(4, 0, 1), candidate(NONE, 1, 2)])
+def test_a_refused_candidate_has_a_reason_and_is_not_in_the_text(reads: Any) -> None:
+    reading = reads([candidate(4, 0, 1), candidate(OTHER, 1, 2)])
     assert reading.text == "4"
     refused = reading.digits[1].to_dict()
     assert refused["class"] is None
-    assert refused["reason"] == room.NO_DIGIT
+    assert refused["reason"] == NOT_A_DIGIT
     assert len(refused["probabilities"]) == 10
 
 
 def test_a_broken_digit_is_read_as_one(reads: Any) -> None:
-    parts = [candidate(NONE, 0, 1), candidate(5, 0, 2, pieces=2), candidate(NONE, 1, 2)]
+    parts = [candidate(OTHER, 0, 1), candidate(5, 0, 2, pieces=2), candidate(OTHER, 1, 2)]
     assert reads(parts).text == "5"
 
 
 def test_two_digits_are_not_read_as_one(reads: Any) -> None:
     assert (
-        reads([candidate(1, 0, 1), candidate(NONE, 0, 2, pieces=2), candidate(1, 1, 2)]).text
+        reads([candidate(1, 0, 1), candidate(OTHER, 0, 2, pieces=2), candidate(1, 1, 2)]).text
         == "11"
     )
 
 
 def test_touching_digits_are_cut_where_both_halves_are_digits(reads: Any) -> None:
     halves = [candidate(6, 0, 1, cuts=1), candidate(7, 1, 2, cuts=1)]
-    assert reads([*halves, candidate(NONE, 0, 2)]).text == "67"
+    assert reads([*halves, candidate(OTHER, 0, 2)]).text == "67"
 
 
 def test_a_digit_is_not_cut_though_its_halves_look_like_digits(reads: Any) -> None:
@@ -111,31 +113,31 @@ def test_a_digit_is_not_cut_though_its_halves_look_like_digits(reads: Any) -> No
     assert reads([*halves, candidate(0, 0, 2)]).text == "0"
 
 
-def test_what_is_no_digit_is_not_cut_for_the_sake_of_one_half(reads: Any) -> None:
-    halves = [candidate(1, 0, 1, cuts=1), candidate(NONE, 1, 2, cuts=1)]
-    assert reads([*halves, candidate(NONE, 0, 2)]).text == ""
+def test_a_candidate_is_not_cut_where_only_one_half_is_a_digit(reads: Any) -> None:
+    halves = [candidate(1, 0, 1, cuts=1), candidate(OTHER, 1, 2, cuts=1)]
+    assert reads([*halves, candidate(OTHER, 0, 2)]).text == ""
 
 
-def test_dirt_much_smaller_than_the_digits_is_not_mentioned(reads: Any) -> None:
-    dirt = candidate(NONE, 1, 2, box=(0, 0, 4, 6))
+def test_dirt_much_smaller_than_the_digits_is_dropped(reads: Any) -> None:
+    dirt = candidate(OTHER, 1, 2, box=(0, 0, 4, 6))
     assert len(reads([candidate(3, 0, 1), dirt]).digits) == 1
 
 
-def test_a_fragment_much_shorter_than_its_neighbour_is_no_digit_of_the_row(reads: Any) -> None:
+def test_a_fragment_much_shorter_than_its_neighbour_is_refused(reads: Any) -> None:
     short = (0, 0, 5, 7)
     parts = [candidate(1, 0, 1, box=short), candidate(7, 0, 2, pieces=2), candidate(7, 1, 2)]
     assert reads(parts).text == "7"
     heights = (21, 12, 12, 8)
     row = [candidate(n, n, n + 1, box=(0, 0, 9, height)) for n, height in enumerate(heights)]
-    assert [digit.reason for digit in reads(row).digits] == [None] * 3 + [room.TOO_SHORT]
+    assert [digit.reason for digit in reads(row).digits] == [None] * 3 + [TOO_SHORT]
     assert reads([candidate(1, 0, 1, box=(0, 0, 5, 8)), candidate(7, 1, 2)]).text == "17"
 
 
-def test_two_opinions_are_pooled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_probabilities_are_pooled() -> None:
     sure, unsure = np.array([[0.9, 0.1]], np.float32), np.array([[0.5, 0.5]], np.float32)
-    np.testing.assert_allclose(room._pooled(sure, unsure), [[0.75, 0.25]], atol=1e-6)
+    np.testing.assert_allclose(_pool(sure, unsure), [[0.75, 0.25]], atol=1e-6)
     against = np.array([[0.001, 0.999]], np.float32)
-    assert room._pooled(sure, against).argmax() == 1
+    assert _pool(sure, against).argmax() == 1
 
 
 def test_a_blank_picture_holds_no_digits(reads: Any) -> None:
@@ -144,16 +146,12 @@ def test_a_blank_picture_holds_no_digits(reads: Any) -> None:
     assert reading.text == ""
 
 
-def test_a_file_that_is_no_picture_is_refused(model: Model) -> None:
+def test_a_file_that_is_not_an_image_is_refused(model: Model) -> None:
     with pytest.raises(ImageError):
-        read(b"no picture", model)
+        read(b"not an image", model)
 
 
-# --- with the models in the box
-
-needs_models = pytest.mark.skipif(
-    not (BUNDLED.exists() and REJECTOR.exists()), reason="the models in the box are not built yet"
-)
+# --- with the bundled models
 
 
 def seven(tmp_path: Path) -> Path:
@@ -163,8 +161,7 @@ def seven(tmp_path: Path) -> Path:
     return tmp_path / "seven.jpg"
 
 
-@needs_models
-def test_a_drawn_seven_is_read_from_its_path_its_name_and_its_bytes(tmp_path: Path) -> None:
+def test_a_drawn_seven_is_read_from_a_path_a_name_and_bytes(tmp_path: Path) -> None:
     path = seven(tmp_path)
     for picture in (path, str(path), path.read_bytes()):
         result = cnn_mnist.read(picture)
@@ -174,8 +171,7 @@ def test_a_drawn_seven_is_read_from_its_path_its_name_and_its_bytes(tmp_path: Pa
         assert np.abs(np.array(digit.box) - (116, 54, 185, 154)).max() <= 6
 
 
-@needs_models
-def test_a_face_a_letter_and_a_scribble_are_no_digits(tmp_path: Path) -> None:
+def test_a_face_a_letter_and_a_scribble_are_not_digits(tmp_path: Path) -> None:
     face, letter, scribble = (Image.new("L", (200, 200), 255) for _ in range(3))
     draw = ImageDraw.Draw(face)
     draw.ellipse((30, 30, 170, 170), outline=0, width=6)
@@ -191,7 +187,6 @@ def test_a_face_a_letter_and_a_scribble_are_no_digits(tmp_path: Path) -> None:
         assert read(tmp_path / f"{number}.png").text == ""
 
 
-@needs_models
 def test_reading_never_imports_torch(tmp_path: Path) -> None:
     code = (
         "import sys, cnn_mnist\n"
@@ -231,7 +226,7 @@ def test_an_array_file_may_hold_one_image_or_none(
 
 
 class Trap:
-    """Unpickling it would end the test."""
+    """Ends the test when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return pytest.fail, ("unpickled",)
@@ -273,7 +268,7 @@ def test_an_array_file_of_another_form_is_refused(write: Any, model: Model, tmp_
         list(read_array(model, tmp_path / "images.npy"))
 
 
-def test_an_array_file_that_is_not_there_is_named(model: Model, tmp_path: Path) -> None:
+def test_a_missing_array_file_is_named(model: Model, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"images\.npy"):
         list(read_array(model, tmp_path / "images.npy"))
     with pytest.raises(DataError, match="images-idx3-ubyte"):

@@ -17,7 +17,7 @@ import torch
 from cnn_mnist.errors import CheckpointError, CnnMnistWarning
 from cnn_mnist.files import write_synced
 from cnn_mnist.recipe import named
-from cnn_mnist.runs import checkpoint as room
+from cnn_mnist.runs import checkpoint as checkpoint_module
 from cnn_mnist.runs.checkpoint import Checkpoint, found, from_bytes, load, newest, save, to_bytes
 
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json", "SHA256SUMS")
@@ -145,10 +145,10 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(name: str, place: float, two: P
         assert newest(two) is not None
 
 
-def test_a_file_too_large_to_be_true_is_not_read(
+def test_a_file_above_the_size_limit_is_not_read(
     two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "MAX_FILE_BYTES", 100)
+    monkeypatch.setattr(checkpoint_module, "MAX_FILE_BYTES", 100)
     with pytest.raises(
         CheckpointError, match=r"model\.safetensors cannot be read: larger than the limit of 100 "
     ):
@@ -166,13 +166,13 @@ def test_a_file_too_large_to_be_true_is_not_read(
         b'{"step": 1, "seed": 1, "recipe": {"name": 1}}',
     ],
 )
-def test_a_rightly_summed_file_of_another_program_is_no_checkpoint(
+def test_a_file_of_another_program_with_right_checksums_is_refused(
     content: bytes, two: Path
 ) -> None:
     folder = two / "step-00000020"
     (folder / "state.json").write_bytes(content)
     contents = [(folder / name).read_bytes() for name in FILES[:3]]
-    (folder / "SHA256SUMS").write_bytes(room._sums(contents))
+    (folder / "SHA256SUMS").write_bytes(checkpoint_module._sums(contents))
     with pytest.raises(CheckpointError, match="step-00000020 is not a checkpoint of this program"):
         load(folder)
 
@@ -191,16 +191,14 @@ def test_a_rightly_summed_file_of_another_program_is_no_checkpoint(
         ("train_seconds", 10**400),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_before_anything_is_made_of_it(
-    key: str, value: float
-) -> None:
+def test_an_impossible_value_is_refused_before_it_is_used(key: str, value: float) -> None:
     *tensors, content = to_bytes(state())
     odd = json.dumps(json.loads(content) | {key: value}).encode()
     with pytest.raises(ValueError):
         from_bytes([*tensors, odd])
 
 
-def test_a_pipe_in_a_checkpoints_place_is_not_waited_for(two: Path) -> None:
+def test_a_pipe_in_place_of_a_checkpoint_file_does_not_block(two: Path) -> None:
     path = two / "step-00000020" / "state.json"
     path.unlink()
     os.mkfifo(path)
@@ -210,7 +208,7 @@ def test_a_pipe_in_a_checkpoints_place_is_not_waited_for(two: Path) -> None:
         load(path.parent)
 
 
-def test_none_whole_is_an_error_and_no_fresh_start(two: Path) -> None:
+def test_without_a_whole_checkpoint_it_is_an_error_not_a_fresh_start(two: Path) -> None:
     for path in found(two):
         (path / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"no whole checkpoint: .*step-00000020.*00000010"):
@@ -240,7 +238,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoints_and_nothing_else(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_synced(path, content)
 
-    monkeypatch.setattr(room, "write_synced", write)
+    monkeypatch.setattr(checkpoint_module, "write_synced", write)
     with pytest.raises(CheckpointError, match=r"step-00000030 cannot be written: No space left"):
         save(two, state(30), keep=1)
     assert len(calls) == call
@@ -249,25 +247,25 @@ def test_a_full_disk_leaves_the_earlier_checkpoints_and_nothing_else(
 
 
 @pytest.mark.parametrize("function", ["sync_directory", "_remove_leftovers"])
-def test_a_disk_that_fails_in_another_place_is_the_same(
+def test_a_disk_that_fails_elsewhere_leaves_the_earlier_checkpoints(
     function: str, two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: Path) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(room, function, fail)
+    monkeypatch.setattr(checkpoint_module, function, fail)
     with pytest.raises(CheckpointError, match="step-00000030 cannot be written"):
         save(two, state(30))
     assert names(two) == ["step-00000010", "step-00000020"]
 
 
-def test_a_place_that_is_no_directory_is_an_error(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").touch()
     with pytest.raises(CheckpointError, match="cannot be written"):
         save(tmp_path / "checkpoints", state())
 
 
-def test_what_a_killed_save_left_is_never_believed_and_removed_by_the_next(two: Path) -> None:
+def test_leftovers_of_a_killed_save_are_ignored_and_removed_by_the_next(two: Path) -> None:
     whole = two / "step-00000020"
     for leftover in (".step-00000030.4711.tmp", ".step-00000005.4711.tmp.old"):
         shutil.copytree(whole, two / leftover)
@@ -284,7 +282,7 @@ def test_the_name_comes_after_every_byte(tmp_path: Path, monkeypatch: pytest.Mon
         sights.append(found(tmp_path))
         write_synced(path, content)
 
-    monkeypatch.setattr(room, "write_synced", write)
+    monkeypatch.setattr(checkpoint_module, "write_synced", write)
     save(tmp_path, state())
     assert sights == [[]] * 4
     assert len(found(tmp_path)) == 1

@@ -1,4 +1,4 @@
-"""One writer at a time."""
+"""The lock on a run directory."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_a_second_holder_is_refused_and_told_who_the_first_is(tmp_path: Path) ->
         pass
 
 
-def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
+def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
@@ -55,7 +55,7 @@ def test_a_lock_file_with_nonsense_in_it_still_holds(tmp_path: Path) -> None:
             pass
 
 
-def test_a_place_that_is_no_directory_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=r"\.lock cannot be written"), locked(tmp_path / "file"):
         pass

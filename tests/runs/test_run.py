@@ -38,9 +38,7 @@ def test_an_identity_is_read_as_it_was_written(identity: Identity, tmp_path: Pat
     assert identity.classes == 10
 
 
-def test_the_recipe_file_says_what_the_run_was_made_with(
-    identity: Identity, tmp_path: Path
-) -> None:
+def test_the_recipe_file_holds_versions_and_machine(identity: Identity, tmp_path: Path) -> None:
     write_identity(Run(tmp_path), identity)
     content = json.loads((tmp_path / "recipe.json").read_text())
     assert content["recipe"] == tiny_recipe().to_dict()
@@ -94,7 +92,7 @@ def test_a_file_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
         write_json(tmp_path / "file" / "evaluation.json", {})
 
 
-def test_a_file_too_large_to_be_true_is_not_read(tmp_path: Path) -> None:
+def test_a_file_above_the_size_limit_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").touch()
     os.truncate(tmp_path / "recipe.json", 1 << 40)
     with pytest.raises(RunError, match=r"recipe\.json cannot be read: larger than the limit"):

@@ -1,4 +1,4 @@
-"""Augmentation: exact to repeat, within its limits, and each image for itself."""
+"""Augmentation: repeatable, within its limits, independent for each image."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def test_no_other_randomness_is_touched(vary: Vary) -> None:
 
 
 @VARIATIONS
-def test_each_call_and_each_image_is_varied_anew(vary: Vary) -> None:
+def test_each_call_and_each_image_is_varied_independently(vary: Vary) -> None:
     generator = seeded()
     images = torch.cat([vary(bars(4), generator), vary(bars(4), generator)])
     assert len({image.numpy().tobytes() for image in images}) == 8
@@ -71,7 +71,7 @@ def test_shape_and_type_are_kept_and_values_stay_in_range(vary: Vary) -> None:
     assert varied.max() <= 1 + 1e-6
 
 
-def test_what_comes_from_outside_is_paper() -> None:
+def test_pixels_from_outside_are_paper() -> None:
     inked = affine(torch.ones(500, 1, 28, 28), seeded(), **NOTHING | {"shift": 8.0})
     # moved by 4 pixels in the mean, on either axis
     assert inked.mean().item() == pytest.approx((1 - 4 / 28) ** 2, abs=0.02)
@@ -90,14 +90,14 @@ def test_a_shift_is_in_pixels_symmetric_and_up_to_its_limit(axis: str) -> None:
     assert moved.mean() == pytest.approx(0, abs=0.2)
 
 
-def test_a_turn_is_in_degrees_symmetric_and_up_to_its_limit() -> None:
+def test_a_rotation_is_in_degrees_symmetric_and_up_to_its_limit() -> None:
     turn = np.degrees(moments(affine(bars(500), seeded(), **NOTHING | {"degrees": 10.0}))["turn"])
     assert np.abs(turn).max() == pytest.approx(10, abs=0.5)
     assert turn.mean() == pytest.approx(0, abs=1)
 
 
 @pytest.mark.parametrize("axis", ["xx", "yy"])
-def test_a_stretch_is_of_each_axis_for_itself_and_up_to_its_limit(axis: str) -> None:
+def test_scaling_is_independent_for_each_axis_and_up_to_its_limit(axis: str) -> None:
     varied = moments(affine(bars(500), seeded(), **NOTHING | {"scale": 0.1}))
     ratio = np.sqrt(varied[axis] / moments(bars(1))[axis])
     assert 0.89 < ratio.min() < 0.95

@@ -1,4 +1,4 @@
-"""What the recorded step does on any device; the recording itself needs a GPU."""
+"""The CUDA graph's rules on any device; the recording itself needs a GPU."""
 
 from collections.abc import Callable
 from copy import deepcopy

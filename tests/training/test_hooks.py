@@ -1,4 +1,4 @@
-"""What watches a run."""
+"""Hooks: what they are told, keep and show."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def step(number: int) -> Step:
 MEASURED = {"loss": 0.5, "accuracy": 0.25, "images_per_second": 1234.5, "learning_rate": 0.01}
 
 
-def test_a_users_own_hook_sees_every_step_and_all_metrics(tmp_path: Path) -> None:
+def test_a_users_own_hook_gets_every_step_and_all_metrics(tmp_path: Path) -> None:
     class Mine(Watch):
         def begin(self, start: Start) -> None:
             self.start = start
@@ -150,7 +150,7 @@ def test_tensors_go_to_standard_error_unless_told(
 # --- progress
 
 
-def test_plain_progress_is_a_line_for_every_metrics(tmp_path: Path) -> None:
+def test_plain_progress_prints_a_line_for_each_set_of_metrics(tmp_path: Path) -> None:
     file, watch = io.StringIO(), Watch()
     trained(tmp_path, hooks=(PlainProgress(file), watch))
     lines = file.getvalue().splitlines()
@@ -164,7 +164,7 @@ def test_plain_progress_is_a_line_for_every_metrics(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seconds_a_step", "left"), [(1, "0:20 left"), (60, "20:00 left"), (400, "2:13:20 left")]
 )
-def test_plain_progress_says_how_long_it_will_take(
+def test_plain_progress_prints_the_time_left(
     seconds_a_step: int, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -177,7 +177,7 @@ def test_plain_progress_says_how_long_it_will_take(
     assert file.getvalue() == f"step 10/30  loss 0.5000  accuracy 25.00%  1,234 images/s  {left}\n"
 
 
-def test_the_bar_shows_the_figures_on_standard_error(
+def test_the_bar_shows_the_metrics_on_standard_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained(tmp_path, hooks=(ProgressBar(),))
@@ -188,7 +188,7 @@ def test_the_bar_shows_the_figures_on_standard_error(
 
 
 @pytest.mark.parametrize(("terminal", "kind"), [(True, ProgressBar), (False, PlainProgress)])
-def test_the_bar_is_for_terminals(
+def test_the_bar_is_only_for_terminals(
     terminal: bool, kind: type[Hook], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
@@ -213,7 +213,7 @@ def test_tensorboard_reads_the_events(tmp_path: Path) -> None:
     assert read == [(number, pytest.approx(loss)) for number, loss in kept]
 
 
-def test_tensorboard_forgets_the_steps_that_are_done_again(tmp_path: Path) -> None:
+def test_tensorboard_drops_the_steps_that_are_done_again(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     for first_step, steps in ((0, (10, 20)), (10, (20, 30))):
         hook = TensorBoard(tmp_path)
@@ -227,7 +227,7 @@ def test_tensorboard_forgets_the_steps_that_are_done_again(tmp_path: Path) -> No
     assert read == [(10, 10), (20, 30), (30, 40)]
 
 
-def test_tensorboard_that_is_not_installed_is_told_by_its_extra(
+def test_a_missing_tensorboard_names_the_extra_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard", None)

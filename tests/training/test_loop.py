@@ -17,7 +17,7 @@ from cnn_mnist.training.trainer import Trainer
 
 
 class Nosy(Hook):
-    """Looks at everything, and draws from torch's own generator."""
+    """Reads everything, and draws from torch's own generator."""
 
     def after_step(self, step: Step) -> None:
         torch.rand(step.number)
@@ -52,7 +52,7 @@ class Poison(Hook):
                 next(self.model.parameters()).fill_(torch.nan)
 
 
-def test_a_loss_that_is_not_finite_is_named_by_its_step_and_never_saved(tmp_path: Path) -> None:
+def test_a_non_finite_loss_names_its_step_and_is_never_saved(tmp_path: Path) -> None:
     watch = Watch()
     with pytest.raises(NonFiniteLossError, match=r"nan at step 13: lower .* learning rate"):
         trained(tmp_path, hooks=(Poison(at=12), watch))
@@ -93,7 +93,7 @@ class Dies(Hook):
             raise self.error
 
 
-def test_a_hook_that_dies_is_named_with_the_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+def test_a_failing_hook_is_named_with_the_checkpoint_to_go_on_from(tmp_path: Path) -> None:
     watch = Watch()
     with pytest.raises(HookError, match=r"hook Dies failed: KeyError: 'x'; .*10 is whole: train"):
         trained(tmp_path / "run", hooks=(watch, Dies(KeyError("x"))))
@@ -103,7 +103,7 @@ def test_a_hook_that_dies_is_named_with_the_checkpoint_to_go_on_from(tmp_path: P
     assert hashes(tmp_path / "run", 30) == hashes(tmp_path / "alone", 30)
 
 
-def test_an_error_of_this_package_in_a_hook_stays_what_it_is(tmp_path: Path) -> None:
+def test_an_error_of_this_package_in_a_hook_is_passed_on(tmp_path: Path) -> None:
     with pytest.raises(NonFiniteLossError, match=r"^mine$"):
         trained(tmp_path, hooks=(Dies(NonFiniteLossError("mine")),))
 
@@ -126,7 +126,7 @@ def test_running_out_of_memory_is_one_line_with_the_checkpoint_to_go_on_from(
         trained(tmp_path)
 
 
-def test_what_fails_before_the_first_checkpoint_says_that_there_is_none(tmp_path: Path) -> None:
+def test_a_failure_before_the_first_checkpoint_says_that_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(HookError, match="no checkpoint was written yet"):
         trained(tmp_path, hooks=(Dies(ValueError(), at=3),))
 
@@ -156,7 +156,7 @@ def test_validation_follows_every_checkpoint(tmp_path: Path) -> None:
     assert lines[-1]["validation_accuracy"] > 0.9
 
 
-def test_one_cycle_peaks_at_the_learning_rate_and_ends_near_none(tmp_path: Path) -> None:
+def test_one_cycle_peaks_at_the_learning_rate_and_ends_near_0(tmp_path: Path) -> None:
     watch = Watch()
     trained(tmp_path, hooks=(watch,), schedule="one-cycle", steps=50, log_every=1)
     rates = [line["learning_rate"] for line in watch.metrics if "learning_rate" in line]

@@ -25,7 +25,7 @@ print(faults())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that is told")
-def test_pages_are_not_cleared_again_for_every_use() -> None:
+def test_freed_pages_are_not_cleared_for_every_use() -> None:
     counts = {}
     for how in ("kept", "given back"):
         run = subprocess.run(

@@ -105,7 +105,7 @@ def test_a_killed_run_ends_with_the_same_weights(
     assert kept_metrics(tmp_path / "killed") == kept_metrics(tmp_path / "alone")
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_its_steps_done_again(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_skipped_and_its_steps_are_repeated(tmp_path: Path) -> None:
     trained(tmp_path / "alone")
     trained(tmp_path / "run")
     (tmp_path / "run/checkpoints/step-00000030/model.safetensors").write_bytes(b"")
@@ -116,7 +116,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_done_again(tmp_path: 
     assert hashes(tmp_path / "run", 30) == hashes(tmp_path / "alone", 30)
 
 
-def test_more_steps_of_a_constant_rate_are_the_run_that_one_go_would_have_been(
+def test_a_run_at_a_constant_rate_that_is_continued_equals_one_long_run(
     tmp_path: Path,
 ) -> None:
     trained(tmp_path / "run", steps=20)
@@ -128,7 +128,7 @@ def test_more_steps_of_a_constant_rate_are_the_run_that_one_go_would_have_been(
     assert identity.recipe.steps == 40
 
 
-def test_more_steps_of_one_cycle_are_warned_of(tmp_path: Path) -> None:
+def test_continuing_a_one_cycle_run_is_warned_of(tmp_path: Path) -> None:
     trained(tmp_path, schedule="one-cycle", steps=20)
     with pytest.warns(CnnMnistWarning, match="laid out for 20 steps and is now for 40"):
         trainer = trained(tmp_path, schedule="one-cycle", steps=40)

@@ -14,7 +14,7 @@ from cnn_mnist.runs.checkpoint import found
 
 @pytest.fixture
 def handlers() -> Iterator[tuple[object, object]]:
-    """Python's own signal handlers: a shell starts what is in its background without them."""
+    """Set Python's own signal handlers: a shell starts background jobs without them."""
     numbers = signal.SIGINT, signal.SIGTERM
     before = [signal.getsignal(number) for number in numbers]
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -39,7 +39,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
             same.restore(replace(checkpoint, optimizer=odd))
 
 
-def test_bfloat16_rounds_the_products_and_nothing_that_is_kept() -> None:
+def test_bfloat16_rounds_products_but_not_weights_or_optimizer_state() -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
         recipe = tiny_recipe(network="small", precision=precision)
@@ -60,7 +60,7 @@ def test_a_device_that_is_not_there_is_refused(
         Trainer(tiny_recipe(), tiny_split(20), 10, seed=0, device=device)
 
 
-def test_the_tutorial_recipe_is_the_tutorials() -> None:
+def test_the_tutorial_recipe_trains_as_the_tutorial() -> None:
     recipe = named("tutorial")
     optimizer = Trainer(recipe, tiny_split(20), 10, seed=0, device="cpu").optimizer
     assert type(optimizer) is torch.optim.SGD
@@ -72,7 +72,7 @@ def test_the_tutorial_recipe_is_the_tutorials() -> None:
     assert (recipe.label_smoothing, recipe.augmentation) == (0, "none")
 
 
-class Lesson(nn.Module):
+class PlainTutorial(nn.Module):
     """The tutorial's network as its text has it: each ReLU before its pooling."""
 
     def __init__(self) -> None:
@@ -95,29 +95,27 @@ def test_the_steps_are_those_of_a_plain_loop() -> None:
     # in float64: in float32 the roundings of the two orders may part pixels that all but tie in a
     # pooling, and then the gradient goes another way
     trainer.model.double().register_forward_pre_hook(lambda _, inputs: inputs[0].double())
-    lesson = Lesson().double()
-    lesson.load_state_dict(
-        {key: value.clone() for key, value in trainer.model.state_dict().items()}
-    )
-    optimizer = torch.optim.SGD(lesson.parameters(), lr=0.1)
+    plain = PlainTutorial().double()
+    plain.load_state_dict({key: value.clone() for key, value in trainer.model.state_dict().items()})
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1)
     batches = BatchOrder(30, 8, seed=3)
     for number in range(20):
         images = torch.from_numpy(split.images[batches[number]] / np.float32(255))[:, None]
         loss = F.cross_entropy(
-            lesson(images.double()), torch.from_numpy(split.labels[batches[number]]).long()
+            plain(images.double()), torch.from_numpy(split.labels[batches[number]]).long()
         )
         optimizer.zero_grad()
         loss.backward()
         step = trainer.advance()
         assert float(step.loss) == pytest.approx(float(loss.detach()), abs=1e-9)
         theirs = dict(trainer.model.named_parameters())
-        for name, parameter in lesson.named_parameters():
+        for name, parameter in plain.named_parameters():
             torch.testing.assert_close(theirs[name].grad, parameter.grad, atol=1e-9, rtol=1e-6)
         optimizer.step()
     assert float(step.loss) < 2.2  # and the loop does learn
 
 
-def test_dropout_is_drawn_anew_in_every_step_and_only_in_training() -> None:
+def test_dropout_differs_in_every_step_and_is_only_used_in_training() -> None:
     recipe = tiny_recipe(
         network="small", dropout=0.5, optimizer="sgd", learning_rate=0, batch_size=20
     )
@@ -130,7 +128,7 @@ def test_dropout_is_drawn_anew_in_every_step_and_only_in_training() -> None:
 
 
 @pytest.mark.parametrize("form", ["read-only", "backwards"])
-def test_arrays_that_torch_cannot_share_are_trained_on_all_the_same(form: str) -> None:
+def test_arrays_that_torch_cannot_share_can_be_trained_on(form: str) -> None:
     split = tiny_split(20)
     images, labels = split.images.copy(), split.labels.copy()
     if form == "backwards":
@@ -144,7 +142,7 @@ def test_arrays_that_torch_cannot_share_are_trained_on_all_the_same(form: str) -
     assert losses[:2] == losses[2:]
 
 
-def test_the_order_of_the_images_does_not_depend_on_how_much_of_it_is_taken_ahead() -> None:
+def test_the_order_of_the_images_does_not_depend_on_prefetching() -> None:
     recipe, split = tiny_recipe(steps=250), tiny_split(40)
     trainer = Trainer(recipe, split, 10, seed=5, device="cpu")
     batches = BatchOrder(40, recipe.batch_size, seed=5)

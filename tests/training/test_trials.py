@@ -18,7 +18,7 @@ from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_dataset, tiny_recipe
 
 from cnn_mnist.errors import CnnMnistError, Interrupted, RunError, WorkerError
-from cnn_mnist.training import trials as room
+from cnn_mnist.training import trials
 from cnn_mnist.training.trials import run_trials
 
 DATA = tiny_dataset()
@@ -30,11 +30,11 @@ def run(directory: Path, n: int, **changes: Any) -> dict[str, Any]:
     return run_trials(directory, recipe, DATA, n=n, device="cpu", **{"processes": 1} | changes)
 
 
-def test_the_figures_are_those_of_the_runs(tmp_path: Path) -> None:
+def test_the_metrics_are_those_of_the_runs(tmp_path: Path) -> None:
     seen: dict[int, float] = {}
 
-    def see(seed: int, figures: dict[str, Any]) -> None:
-        seen[seed] = figures["accuracy"]
+    def see(seed: int, metrics: dict[str, Any]) -> None:
+        seen[seed] = metrics["accuracy"]
 
     result = run(tmp_path, 3, first_seed=5, on_run=see)
     accuracies = result["accuracies"]
@@ -74,7 +74,7 @@ def test_finished_runs_are_used_again_and_only_new_seeds_trained(tmp_path: Path)
         assert second[key][:2] == first[key]
 
 
-def test_processes_give_what_one_gives(tmp_path: Path) -> None:
+def test_several_processes_give_the_results_of_one(tmp_path: Path) -> None:
     alone = run(tmp_path / "one", 3)
     together = run(tmp_path / "two", 3, processes=2)
     assert (alone["processes"], together["processes"]) == (1, 2)
@@ -88,9 +88,9 @@ def test_an_error_in_a_process_is_the_error_of_the_trials(tmp_path: Path) -> Non
         run_trials(tmp_path, tiny_recipe(dropout=0.1), DATA, n=2, device="cpu", processes=2)
 
 
-def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
+def test_a_process_that_dies_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="exit code 7"):
-        list(room._in_processes(Death(), [0, 1], 2))  # type: ignore[arg-type]
+        list(trials._in_processes(Death(), [0, 1], 2))  # type: ignore[arg-type]
 
 
 class Death:
@@ -117,11 +117,11 @@ def test_ctrl_c_stops_trials_with_checkpoints_of_all_seeds(tmp_path: Path) -> No
     process = subprocess.Popen(
         [*command, "--run-dir", tmp_path], stderr=subprocess.PIPE, start_new_session=True
     )
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while len(list(tmp_path.glob("seed-*/metrics.jsonl"))) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 130
     assert b"Traceback" not in said
     for seed in range(2):
@@ -130,22 +130,24 @@ def test_ctrl_c_stops_trials_with_checkpoints_of_all_seeds(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("error", [Interrupted("stopped", 15), WorkerError("lost", 7)])
-def test_an_error_is_the_same_on_the_other_side_of_a_process(error: CnnMnistError) -> None:
+def test_an_error_passes_between_processes_unchanged(error: CnnMnistError) -> None:
     same = ForkingPickler.loads(ForkingPickler.dumps(error))
     assert (type(same), str(same), same.exit_code) == (type(error), str(error), error.exit_code)
 
 
 def stop_when_training(directory: Path) -> None:
     """SIGTERM to this process once both seeds have begun."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600
     while len(list(directory.glob("seed-*/metrics.jsonl"))) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_the_deviation_is_the_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_deviation_is_the_samples_deviation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     accuracies = iter([0.97, 0.98, 0.99])
-    monkeypatch.setattr(room, "evaluate", lambda *_: {"accuracy": next(accuracies), "loss": 0.1})
+    monkeypatch.setattr(trials, "evaluate", lambda *_: {"accuracy": next(accuracies), "loss": 0.1})
     result = run(tmp_path, 3)
     assert result["mean"] == pytest.approx(0.98)
     assert result["sd"] == pytest.approx(0.01) == statistics.stdev([0.97, 0.98, 0.99])

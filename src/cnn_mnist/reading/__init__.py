@@ -3,7 +3,7 @@
 In the order of the work: `decode` turns a file into pixels; `ink` measures how strongly each pixel
 is written on; `strokes` finds connected pieces of ink; `rows` (with `touching`) arranges them into
 rows of parts; `glyph` brings a digit's ink to 28x28; `candidates` lists everything that may be a
-digit; `rejector` decides whether a candidate is one; `reader` does all of it and returns a `result`.
-`arrays` classifies arrays that are in MNIST's form already, `explain` draws a reading, `filters`
-wraps OpenCV. Uses Pillow, OpenCV, NumPy and ONNX Runtime; never torch.
+digit; `rejector` decides whether a candidate is one; `reader` does all of it, and returns a
+`Reading` of `result`. `arrays` classifies arrays that are in MNIST's form already, `explain` draws
+a reading, `filters` wraps OpenCV. Uses Pillow, OpenCV, NumPy and ONNX Runtime; never torch.
 """

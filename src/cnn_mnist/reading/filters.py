@@ -84,7 +84,7 @@ def connected_components(mask: Mask) -> tuple[npt.NDArray[np.int32], Boxes]:
 
 
 def distance_transform(mask: Mask) -> Field:
-    """Return the distance from each pixel's middle to that of the nearest one outside, in pixels."""
+    """Return the distance, in pixels, from each pixel to the nearest one outside the mask."""
     image = np.ascontiguousarray(mask).view(np.uint8)
     distances = cv2.distanceTransform(image, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # its last digits differ from call to call; the square of a distance is a whole number

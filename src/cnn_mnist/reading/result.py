@@ -32,7 +32,7 @@ class Digit:
         image: npt.NDArray[np.float32],
         reason: str | None = None,
     ) -> "Digit":
-        """Make a digit of the most probable of `(classes,)` probabilities; refused if with a reason."""
+        """Make a digit from `(classes,)` probabilities; with a reason, a refused candidate."""
         best = int(probabilities.argmax())
         return cls(
             class_=None if reason else best,
@@ -44,7 +44,7 @@ class Digit:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values: `class`, `probability`, `probabilities`, `box`; `reason` if refused."""
+        """Return `class`, `probability`, `probabilities`, `box`, and `reason` if refused."""
         values = {
             "class": self.class_,
             "probability": self.probability,
