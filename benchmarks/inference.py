@@ -34,8 +34,8 @@ Classify = Callable[[Images], Images]
 CALLS = {1: 400, 100: 40, 1000: 8}
 """Images in one call, and how many calls a process times."""
 ROUNDS = 5
-OURS = "cnn_mnist.infer"  # what the results call `Model`
-EIGHT_BITS = "cnn_mnist.infer, int8"
+OURS = "cnn_mnist.Model"
+EIGHT_BITS = "cnn_mnist.Model, int8"
 INT8 = "int8.onnx"
 
 

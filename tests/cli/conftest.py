@@ -13,6 +13,6 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
     run_dir = tmp_path_factory.mktemp("cli") / "run"
     result = result_of(
         *("train", "--data", "digits", "--network", "small"),
-        *("--steps", 400, "--run-dir", run_dir, "--seed", 1),  # enough for 8-bit rounding
+        *("--steps", 600, "--run-dir", run_dir, "--seed", 1),  # enough for 8-bit rounding
     )
     return run_dir, result

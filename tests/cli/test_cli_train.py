@@ -20,7 +20,7 @@ from cnn_mnist.runs import checkpoint
 def test_train_ends_with_an_evaluated_and_exported_model(trained_run: tuple[Path, Any]) -> None:
     run_dir, result = trained_run
     assert result["accuracy"] > 0.8
-    assert result["global_step"] == 400
+    assert result["global_step"] == 600
     assert result["dataset"] == "digits"
     assert result["train_seconds"] > 0
     assert result["loss"] > 0

@@ -1,4 +1,4 @@
-"""The model file: what the network gives, under its layers' names, and nothing of this disk."""
+"""Test the exported model file: the network's logits, its layers' names, no local paths."""
 
 import errno
 import json
@@ -14,6 +14,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from sample_networks import sample_network
 from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_recipe, tiny_split
 from torch import nn
@@ -21,40 +22,31 @@ from torch import nn
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import ExportError, ModelError
 from cnn_mnist.evaluation.metrics import evaluate
-from cnn_mnist.export import onnx as room
+from cnn_mnist.export import int8
+from cnn_mnist.export import onnx as exporter
 from cnn_mnist.export.graph import onnx_layers
 from cnn_mnist.export.onnx import export_onnx
+from cnn_mnist.export.temperature import fold_temperature
 from cnn_mnist.inference.model import Model
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build
 from cnn_mnist.networks.classify import classify
-from cnn_mnist.networks.layers import GlobalPool
+from cnn_mnist.networks.custom_layers import GlobalPool
 from cnn_mnist.networks.table import Layer, describe
-from cnn_mnist.recipe import NETWORKS, named
+from cnn_mnist.networks.trace import layer_table
+from cnn_mnist.recipe import named
 from cnn_mnist.serve.layers import Layers
 from cnn_mnist.training.trainer import Trainer
 
 METADATA = {"recipe": {"name": "tiny"}, "dataset": "tiny", "global_step": 30, "accuracy": 0.5}
 
-Exported = tuple[nn.Sequential, Path]
+Exported = tuple[nn.Module, Path]
 
 
-def lived_in(network: str) -> nn.Sequential:
-    """A network with dropout, in training mode, none of whose values are those it started with."""
-    generator = torch.Generator().manual_seed(5)
-    model = build(tiny_recipe(network=network), 10, generator).train()
-    # biases of zero, which no trained network has, are left out of the file
-    for name, value in model.state_dict().items():
-        if name.endswith(("bias", "running_mean")):
-            nn.init.uniform_(value, -0.1, 0.1, generator=generator)
-        elif name.endswith("running_var") or ("norm" in name and value.ndim):
-            nn.init.uniform_(value, 0.5, 1.5, generator=generator)
-    return model
-
-
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=NETWORKS.names())
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A network and its model file."""
-    model = lived_in(request.param)
+    model = sample_network(request.param)
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     result = export_onnx(model, path, tiny_split(20).images, METADATA)
     assert result.pop("max_abs_diff") <= 1e-4
@@ -82,7 +74,7 @@ def test_the_network_stays_as_it_is(exported: Exported) -> None:
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_the_file_is_valid_and_of_the_promised_form(exported: Exported) -> None:
+def test_the_file_is_valid_and_has_the_documented_inputs_and_outputs(exported: Exported) -> None:
     proto = onnx.load(exported[1])
     onnx.checker.check_model(proto, full_check=True)
     (images,), outputs = proto.graph.input, proto.graph.output
@@ -126,15 +118,15 @@ def test_nodes_and_weights_have_the_names_of_the_layers(exported: Exported) -> N
     assert {name.rpartition(".")[0] for name in trained - weights} <= set(folded(model).values())
 
 
-def test_the_file_holds_no_path_of_this_machine(exported: Exported) -> None:
+def test_the_file_holds_no_local_path(exported: Exported) -> None:
     content = exported[1].read_bytes()
-    places = Path(room.__file__).parent, Path(torch.__file__).parent, Path.home(), Path.cwd()
+    places = Path(exporter.__file__).parent, Path(torch.__file__).parent, Path.home(), Path.cwd()
     for text in (*map(str, places), "/home", "/root", "/usr", ".py", "site-packages", "\\Users"):
         assert text.encode() not in content
 
 
-def folded(model: nn.Sequential) -> dict[str, str]:
-    """The normalisations that the file has inside the layer before them: name by that layer's."""
+def folded(model: nn.Module) -> dict[str, str]:
+    """Return the batch normalisations that are folded into the layer before them, by that layer."""
     return {
         before: name
         for (before, layer), (name, norm) in pairwise(model.named_children())
@@ -143,11 +135,11 @@ def folded(model: nn.Sequential) -> dict[str, str]:
     }
 
 
-def as_exported(model: nn.Sequential) -> list[Layer]:
-    """The network's table with those normalisations folded: a bias is all that is left of them."""
+def as_exported(model: nn.Module) -> list[Layer]:
+    """Return the network's table with those normalisations folded: only a bias is left of them."""
     norms = folded(model)
     table = []
-    for layer in layers(model):
+    for layer in layer_table(model):
         if layer.name in norms and model.get_submodule(layer.name).bias is None:
             layer = replace(layer, parameters=layer.parameters + layer.output[0])
         if layer.name not in norms.values():
@@ -167,29 +159,29 @@ def test_the_table_of_the_file_is_the_table_of_the_network(exported: Exported) -
             assert (layer.output, layer.parameters, layer.flops) == rows[name]
 
 
-def test_a_file_that_is_no_model_has_no_table(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is no model file"):
+def test_the_table_of_a_file_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is not a model file"):
         onnx_layers(tmp_path / "model.onnx")
     (tmp_path / "model.onnx").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match="is no ONNX model"):
+    with pytest.raises(ModelError, match="is not an ONNX model"):
         onnx_layers(tmp_path / "model.onnx")
 
 
 # --- kernels in 8 bits
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=NETWORKS.names())
 def packed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """A network and its model file with 8-bit kernels."""
-    model = lived_in(request.param)
+    model = sample_network(request.param)
     path = tmp_path_factory.mktemp("packed") / "model.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "MAX_CHANGED", 1)  # it has learned too little to be sure of a class
+        patch.setattr(int8, "MAX_CHANGED", 1)  # its classes are close calls: it is untrained
         export_onnx(model, path, tiny_split(5).images, {}, weights="int8")
     return model, path
 
 
-def test_in_8_bits_the_file_is_a_quarter_and_the_probabilities_nearly_the_same(
+def test_8_bit_weights_quarter_the_file_and_hardly_change_the_probabilities(
     packed: Exported, tmp_path: Path
 ) -> None:
     model, path = packed
@@ -201,14 +193,14 @@ def test_in_8_bits_the_file_is_a_quarter_and_the_probabilities_nearly_the_same(
     np.testing.assert_allclose(probabilities, expected, atol=0.01)
 
 
-def test_in_8_bits_the_table_is_that_of_the_network_too(packed: Exported) -> None:
+def test_the_table_of_a_file_with_8_bit_weights_is_that_of_the_network(packed: Exported) -> None:
     model, path = packed
     onnx.checker.check_model(onnx.load(path), full_check=True)
     for key in ("parameters", "flops"):
         assert describe(onnx_layers(path))[key] == describe(as_exported(model))[key]
 
 
-def test_each_kernel_is_within_half_a_step_of_its_channel(packed: Exported) -> None:
+def test_each_8_bit_kernel_is_within_half_a_step_of_its_scale(packed: Exported) -> None:
     model, path = packed
     stored = {
         value.name: numpy_helper.to_array(value) for value in onnx.load(path).graph.initializer
@@ -222,12 +214,12 @@ def test_each_kernel_is_within_half_a_step_of_its_channel(packed: Exported) -> N
             assert (np.abs(unpacked - kernel) <= scale * 0.5001).all()
 
 
-def test_classes_that_8_bits_change_stop_the_export(
+def test_an_8_bit_export_that_changes_classes_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build(tiny_recipe(), 10, torch.Generator().manual_seed(5))
-    monkeypatch.setattr(room, "MAX_CHANGED", -1)
-    with pytest.raises(ExportError, match=r"reads 0 of 5 images differently: .* float32"):
+    monkeypatch.setattr(int8, "MAX_CHANGED", -1)
+    with pytest.raises(ExportError, match=r"classifies 0 of 5 images differently: .* float32"):
         export_onnx(model, tmp_path / "m.onnx", tiny_split(5).images, {}, weights="int8")
     assert list(tmp_path.iterdir()) == []
 
@@ -235,12 +227,12 @@ def test_classes_that_8_bits_change_stop_the_export(
 # --- arithmetic in 8 bits
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_in_8_bit_arithmetic_the_network_gives_nearly_the_same(
+@pytest.mark.parametrize("network", NETWORKS.names())
+def test_8_bit_arithmetic_hardly_changes_the_probabilities(
     network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "MAX_CHANGED", 1)
-    model = lived_in(network)
+    monkeypatch.setattr(int8, "MAX_CHANGED", 1)
+    model = sample_network(network)
     files = {"exact": None, "rounded": tiny_split(64).images}
     probabilities, layers, kinds = [], [], []
     for name, scales in files.items():
@@ -257,10 +249,27 @@ def test_in_8_bit_arithmetic_the_network_gives_nearly_the_same(
     assert kinds[0] == kinds[1]
 
 
-# --- an export that goes wrong
+# --- calibration
 
 
-def a_little_off(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+@pytest.mark.parametrize("network", NETWORKS.names())
+def test_a_folded_temperature_divides_the_logits(network: str) -> None:
+    model, images = sample_network(network), tiny_split(7).images
+    expected = classify(model, images) / 2
+    folded_logits = classify(fold_temperature(model, 2.0), images)
+    np.testing.assert_allclose(folded_logits, expected, rtol=0, atol=1e-5)
+
+
+def test_a_network_that_does_not_end_in_a_linear_layer_cannot_be_calibrated() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10), nn.Tanh())
+    with pytest.raises(ExportError, match="must be the output of its last layer"):
+        fold_temperature(model, 2.0)
+
+
+# --- exports that fail
+
+
+def slightly_changed(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return bias + np.float32(2e-4)  # of all classes: the argmax stays
 
 
@@ -268,7 +277,7 @@ def not_a_number(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.where(np.arange(10) == 0, np.float32(np.nan), bias)
 
 
-def another_class(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def other_class(bias: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.where(np.arange(10) == 1, np.float32(0.5 + 1e-6), bias)
 
 
@@ -283,9 +292,9 @@ def undecided(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return model, path
 
 
-@pytest.mark.parametrize("lie", [a_little_off, not_a_number, another_class])
-def test_a_file_that_differs_from_its_source_never_gets_the_name(
-    lie: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+@pytest.mark.parametrize("damage", [slightly_changed, not_a_number, other_class])
+def test_a_file_that_differs_from_its_source_does_not_replace_the_earlier_one(
+    damage: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]],
     undecided: Exported,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -293,8 +302,8 @@ def test_a_file_that_differs_from_its_source_never_gets_the_name(
     model, true_file = undecided
     proto = onnx.load(true_file)
     (bias,) = (value for value in proto.graph.initializer if value.name == "logits.bias")
-    bias.CopyFrom(numpy_helper.from_array(lie(numpy_helper.to_array(bias)), "logits.bias"))
-    monkeypatch.setattr(room, "_graph", lambda model: proto)
+    bias.CopyFrom(numpy_helper.from_array(damage(numpy_helper.to_array(bias)), "logits.bias"))
+    monkeypatch.setattr(exporter, "onnx_graph", lambda model: proto)
     path = tmp_path / "model.onnx"
     path.write_bytes(b"the earlier one")
     with pytest.raises(ExportError, match=r"model\.onnx was not written: .* differs"):
@@ -303,25 +312,26 @@ def test_a_file_that_differs_from_its_source_never_gets_the_name(
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
 
 
-def test_a_full_disk_leaves_the_earlier_file(
+def test_a_full_disk_keeps_the_earlier_file(
     undecided: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write(path: Path, content: bytes) -> None:
-        path.write_bytes(content[:100])
+        with path.open("wb") as stream:
+            stream.write(content[:100])
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     model, true_file = undecided
-    monkeypatch.setattr(room, "_graph", lambda model: onnx.load(true_file))
-    monkeypatch.setattr(room, "write_synced", write)
     path = tmp_path / "model.onnx"
     path.write_bytes(b"the earlier one")
+    monkeypatch.setattr(exporter, "onnx_graph", lambda model: onnx.load(true_file))
+    monkeypatch.setattr(Path, "write_bytes", write)
     with pytest.raises(ExportError, match=r"model\.onnx cannot be written: No space left"):
         export_onnx(model, path, tiny_split(3).images, {})
     assert path.read_bytes() == b"the earlier one"
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
 
 
-# --- the true data
+# --- MNIST
 
 
 @pytest.mark.mnist
@@ -339,9 +349,9 @@ def test_a_trained_network_and_its_file_agree_on_all_of_mnists_test_images(
         parts.append(trainer.classify(images))
         return parts[-1]
 
-    figures = evaluate(classify_and_keep, dataset.test)
-    assert figures["n"] == np.sum(figures["confusion"]) == 10_000
-    assert figures["accuracy"] > 0.85
+    metrics = evaluate(classify_and_keep, dataset.test)
+    assert metrics["n"] == np.sum(metrics["confusion"]) == 10_000
+    assert metrics["accuracy"] > 0.85
 
     export_onnx(trainer.model, tmp_path / "model.onnx", dataset.test.images[:100], {})
     logits = Model(tmp_path / "model.onnx").classify(dataset.test.images)

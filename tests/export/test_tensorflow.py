@@ -1,4 +1,4 @@
-"""The bridge to TensorFlow, as far as it can be told without TensorFlow."""
+"""Test TensorFlow import and export, as far as that needs no TensorFlow."""
 
 import sys
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from test_cli import invoke, refusal
-from test_export import lived_in
+from commands import invoke, refusal
+from sample_networks import sample_network
 from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_split, trained
 from torch import nn
@@ -17,21 +17,23 @@ from torch import nn
 from cnn_mnist.cli.export import export
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import CheckpointError, ExportError, RunError
+from cnn_mnist.evaluation.metrics import metrics
 from cnn_mnist.export.tensorflow.checkpoint import find
 from cnn_mnist.export.tensorflow.estimator import MNIST_SHA256, estimator_loss, start_run
 from cnn_mnist.export.tensorflow.formats import FORMATS
 from cnn_mnist.export.tensorflow.variables import names, tensors, variables
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build
 from cnn_mnist.networks.classify import classify
-from cnn_mnist.networks.layers import Crop, GlobalPool
-from cnn_mnist.recipe import NETWORKS, named
+from cnn_mnist.networks.custom_layers import Crop, GlobalPool
+from cnn_mnist.recipe import named
 from cnn_mnist.runs.checkpoint import Checkpoint, newest
 from cnn_mnist.runs.identity import read_identity
 from cnn_mnist.runs.run import Run
 
 Array = npt.NDArray[np.float32]
 
-TUTORIALS = {
+TUTORIAL_VARIABLES = {
     "conv2d/kernel": (5, 5, 1, 32),
     "conv2d/bias": (32,),
     "conv2d_1/kernel": (5, 5, 32, 64),
@@ -47,13 +49,13 @@ TUTORIALS = {
 # --- names, shapes and order of the weights
 
 
-def test_the_tutorials_network_has_the_tutorials_variables() -> None:
+def test_the_reference_network_has_the_tutorials_variables() -> None:
     model = build(named("tutorial"), classes=10)
-    assert {variable.name: variable.shape for variable in variables(model)} == TUTORIALS
+    assert {variable.name: variable.shape for variable in variables(model)} == TUTORIAL_VARIABLES
 
 
-def forward(model: nn.Sequential, values: Array) -> Array:
-    """Logits by NumPy from TensorFlow's weights; `values` are images (N, 28, 28, 1)."""
+def forward(model: nn.Module, values: Array) -> Array:
+    """Compute the logits of images `(N, 28, 28, 1)` by NumPy from TensorFlow's weights."""
     weights = tensors(model)
     for own, name in names(model).items():
         layer = model.get_submodule(own)
@@ -96,17 +98,17 @@ def forward(model: nn.Sequential, values: Array) -> Array:
     return values
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_tensorflows_weights_give_the_same_logits_on_nhwc_images(network: str) -> None:
-    model = lived_in(network)
+@pytest.mark.parametrize("network", NETWORKS.names())
+def test_the_weights_in_tensorflows_order_give_the_same_logits_on_nhwc_images(network: str) -> None:
+    model = sample_network(network)
     images = tiny_split(3).images
     logits = forward(model, images[..., np.newaxis].astype(np.float32) / np.float32(255))
     np.testing.assert_allclose(logits, classify(model, images), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_the_way_back_gives_the_same_bits(network: str) -> None:
-    model = lived_in(network)
+@pytest.mark.parametrize("network", NETWORKS.names())
+def test_converting_weights_to_tensorflow_and_back_keeps_every_bit(network: str) -> None:
+    model = sample_network(network)
     there = tensors(model)
     for variable in variables(model):
         back = variable.to_torch(there[variable.name])
@@ -114,17 +116,37 @@ def test_the_way_back_gives_the_same_bits(network: str) -> None:
 
 
 def test_every_weight_has_a_variable() -> None:
-    for network in NETWORKS:
-        model = lived_in(network)
+    for network in NETWORKS.names():
+        model = sample_network(network)
         kept = {key for key in model.state_dict() if not key.endswith("num_batches_tracked")}
         assert {variable.key for variable in variables(model)} == kept
 
 
-def test_a_layer_without_a_counterpart_is_refused_by_name() -> None:
+def test_a_layer_without_a_counterpart_is_refused_and_named() -> None:
     model = nn.Sequential()
     model.add_module("gate", nn.GELU())
     with pytest.raises(ExportError, match="layer gate is a GELU"):
         names(model)
+
+
+class Functional(nn.Module):
+    """A network whose layers are known, but which computes more than these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, kernel_size=5)
+        self.logits = nn.Linear(2 * 24 * 24, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.logits(self.conv(images).relu().flatten(1))
+        return logits
+
+
+def test_a_network_that_is_more_than_a_sequence_of_layers_is_refused() -> None:
+    model = Functional().eval()
+    with pytest.raises(ExportError, match="Functional is more than a sequence"):
+        names(model)
+    assert not model.conv.training
 
 
 # --- finding a checkpoint
@@ -138,7 +160,7 @@ def checkpoint_files(folder: Path, state: str) -> Path:
 
 
 @pytest.mark.parametrize("place", ["", "/home/somebody/model_dir/", "C:\\models\\"])
-def test_a_folder_means_its_newest_checkpoint_wherever_it_lay_once(
+def test_a_folder_stands_for_its_newest_checkpoint_even_if_it_was_moved(
     place: str, tmp_path: Path
 ) -> None:
     state = f'model_checkpoint_path: "{place}model.ckpt-7"\n'
@@ -146,7 +168,7 @@ def test_a_folder_means_its_newest_checkpoint_wherever_it_lay_once(
     assert find(tmp_path / "model_dir") == find(prefix) == prefix
 
 
-def test_where_there_is_no_checkpoint_the_missing_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_checkpoint_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"nowhere\.index is missing"):
         find(tmp_path / "nowhere")
     with pytest.raises(CheckpointError, match=r"holds no TensorFlow checkpoint: .*checkpoint: No"):
@@ -159,10 +181,10 @@ def test_where_there_is_no_checkpoint_the_missing_file_is_named(tmp_path: Path) 
         find(tmp_path / "b")
 
 
-# --- a run of it
+# --- runs made of checkpoints
 
 
-def as_imported(step: int = 20_000) -> Checkpoint:
+def imported_checkpoint(step: int = 20_000) -> Checkpoint:
     recipe = named("tutorial")
     return Checkpoint(
         step=step,
@@ -177,7 +199,7 @@ def as_imported(step: int = 20_000) -> Checkpoint:
 
 def test_a_checkpoint_becomes_a_run_of_the_tutorials_recipe_on_mnist(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    start_run(run, as_imported())
+    start_run(run, imported_checkpoint())
     identity, checkpoint = read_identity(run), newest(run.checkpoints)
     assert identity is not None
     assert checkpoint is not None
@@ -186,27 +208,27 @@ def test_a_checkpoint_becomes_a_run_of_the_tutorials_recipe_on_mnist(tmp_path: P
 
 
 @pytest.mark.parametrize("remains", ["recipe.json", "checkpoints"])
-def test_a_directory_with_a_run_is_refused_and_stays_as_it_is(remains: str, tmp_path: Path) -> None:
+def test_a_directory_with_a_run_is_refused_and_unchanged(remains: str, tmp_path: Path) -> None:
     trained(tmp_path)
     for other in {"recipe.json", "checkpoints", "metrics.jsonl"} - {remains}:
         (tmp_path / other).rename(tmp_path / f"{other}.away")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(RunError, match="holds a run already"):
-        start_run(Run(tmp_path), as_imported())
+    with pytest.raises(RunError, match="already holds a run"):
+        start_run(Run(tmp_path), imported_checkpoint())
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.mnist
-def test_the_tutorials_data_set_is_known_by_its_hash(mnist_dir: Path) -> None:
+def test_the_hash_of_mnist_is_the_one_stored_in_imported_runs(mnist_dir: Path) -> None:
     assert load("mnist", mnist_dir).sha256 == MNIST_SHA256
 
 
-def test_the_estimator_weighs_its_last_short_batch_like_the_others() -> None:
+def test_the_estimator_loss_weights_the_last_short_batch_like_the_others() -> None:
     labels = np.zeros(130, np.uint8)
     logits = np.zeros((130, 2), np.float32)
     logits[128:, 0] = 100  # without loss
     assert estimator_loss(logits, labels) == pytest.approx(np.log(2) / 2)
-    assert figures(logits, labels)["loss"] == pytest.approx(np.log(2) * 128 / 130)
+    assert metrics(logits, labels)["loss"] == pytest.approx(np.log(2) * 128 / 130)
 
 
 # --- the command line
@@ -218,7 +240,7 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_tensorflow")
-def test_without_tensorflow_one_line_says_how_to_get_it(tmp_path: Path) -> None:
+def test_import_without_tensorflow_prints_how_to_install_it(tmp_path: Path) -> None:
     prefix = checkpoint_files(tmp_path / "model_dir", "")
     line = refusal("import", prefix, "--run-dir", tmp_path / "run")
     assert line.endswith(
@@ -229,24 +251,24 @@ def test_without_tensorflow_one_line_says_how_to_get_it(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_tensorflow")
 @pytest.mark.parametrize("format_", ["keras", "savedmodel", "tflite", "checkpoint"])
-def test_export_too(format_: str, tmp_path: Path) -> None:
+def test_export_without_tensorflow_prints_how_to_install_it(format_: str, tmp_path: Path) -> None:
     arguments = ("--data", "digits", "--network", "softmax", "--steps", "1")
     assert invoke("train", *arguments, "--run-dir", tmp_path / "run").exit_code == 0
     line = refusal("export", tmp_path / "run", "--format", format_)
     assert line.endswith("pip install 'cnn-mnist[tensorflow]'")
 
 
-def test_a_wrong_place_is_one_line_before_tensorflow_is_asked(tmp_path: Path) -> None:
+def test_a_wrong_path_is_refused_before_tensorflow_is_imported(tmp_path: Path) -> None:
     assert "nowhere" in refusal("import", tmp_path / "nowhere", "--run-dir", tmp_path / "run")
     assert "run-dir" in refusal("import", tmp_path, exit_code=2)
 
 
-def test_the_command_line_offers_every_format() -> None:
+def test_the_command_line_lists_every_format() -> None:
     (option,) = (parameter for parameter in export.params if parameter.name == "format_")
     assert isinstance(option.type, click.Choice)
     assert list(option.type.choices) == ["onnx", *FORMATS]
 
 
-def test_8_bits_are_of_onnx_only(tmp_path: Path) -> None:
+def test_8_bit_weights_need_the_onnx_format(tmp_path: Path) -> None:
     line = refusal("export", tmp_path, "--format", "keras", "--weights", "int8", exit_code=2)
-    assert "--weights int8 is of --format onnx only" in line
+    assert "--weights int8 works with --format onnx only" in line

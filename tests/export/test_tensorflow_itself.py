@@ -1,6 +1,6 @@
-"""The bridge against TensorFlow itself, and against what the tutorial's program wrote and printed.
+"""Test import and export with TensorFlow itself, and with the output of the tutorial's program.
 
-Each export is opened here by its runtime as a user would, without this package.
+Each export is opened by its runtime as a user would open it, without this package.
 """
 
 import json
@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from commands import refusal, result_of
 from PIL import Image
-from test_cli import refusal, result_of
-from test_export import lived_in
-from test_tensorflow import TUTORIALS
+from sample_networks import sample_network
+from test_tensorflow import TUTORIAL_VARIABLES
 from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_split, trained
 
@@ -38,7 +38,7 @@ from cnn_mnist.export.tensorflow.formats import FORMATS, export_tensorflow
 from cnn_mnist.export.tensorflow.library import quiet, tensorflow
 from cnn_mnist.export.tensorflow.network import keras_network
 from cnn_mnist.inference.model import Model
-from cnn_mnist.recipe import NETWORKS
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.runs.checkpoint import newest
 from cnn_mnist.runs.run import Run
 
@@ -71,7 +71,7 @@ def test_split(mnist_dir: Path) -> Split:
 def imported(
     model_dir: Path, mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
-    """The tutorial's run, and what `import --json` said of it."""
+    """The imported run of the tutorial, and the JSON result of `import`."""
     run_dir = tmp_path_factory.mktemp("tensorflow") / "run"
     return run_dir, result_of("import", model_dir, "--run-dir", run_dir, "--data-dir", mnist_dir)
 
@@ -94,7 +94,7 @@ def test_the_import_scores_what_the_tutorials_evaluation_printed(
     }
 
 
-def test_it_predicts_what_tensorflow_predicted_for_all_10_000_images(
+def test_the_imported_run_predicts_what_tensorflow_predicted_for_all_10_000_images(
     imported: tuple[Path, dict[str, Any]], model_dir: Path, test_split: Split
 ) -> None:
     _, probabilities = Model(imported[0] / "model.onnx", threads=1).predict(test_split.images)
@@ -105,7 +105,7 @@ def test_it_predicts_what_tensorflow_predicted_for_all_10_000_images(
     assert imported[1]["loss"] == pytest.approx(loss.mean(dtype=np.float64), abs=1e-5)
 
 
-def test_trained_on_for_100_steps_its_loss_stays_in_line(
+def test_the_imported_run_keeps_its_loss_after_100_further_steps(
     imported: tuple[Path, dict[str, Any]], mnist_dir: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(imported[0], tmp_path / "run")
@@ -119,7 +119,7 @@ def test_trained_on_for_100_steps_its_loss_stays_in_line(
     assert 0.05 < metrics["loss"] < 0.2  # with dropout, over 10,000 training images
 
 
-def test_export_and_import_again_give_every_bit(
+def test_exporting_the_imported_run_gives_the_same_bytes(
     imported: tuple[Path, dict[str, Any]], model_dir: Path, mnist_dir: Path, tmp_path: Path
 ) -> None:
     there = tmp_path / "model_dir"
@@ -139,10 +139,10 @@ def test_a_directory_with_a_run_is_refused(
     imported: tuple[Path, dict[str, Any]], model_dir: Path, mnist_dir: Path
 ) -> None:
     arguments = ("--run-dir", imported[0], "--data-dir", mnist_dir)
-    assert "holds a run already" in refusal("import", model_dir, *arguments)
+    assert "already holds a run" in refusal("import", model_dir, *arguments)
 
 
-def test_without_mnist_the_run_is_made_and_not_scored(
+def test_an_import_without_mnist_makes_the_run_and_does_not_score_it(
     model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead_mirror: str
 ) -> None:
     monkeypatch.setattr("cnn_mnist.data.load.MNIST", replace(MNIST, mirrors=(dead_mirror,)))
@@ -152,11 +152,11 @@ def test_without_mnist_the_run_is_made_and_not_scored(
     assert not (tmp_path / "run" / "evaluation.json").exists()
 
 
-# --- a checkpoint that is none
+# --- wrong checkpoints
 
 
 def write(folder: Path, values: dict[str, Any]) -> Path:
-    """A TensorFlow checkpoint of these tensors."""
+    """Write a TensorFlow checkpoint of these tensors."""
     names = sorted(values)
     tensorflow().raw_ops.SaveV2(
         prefix=str(folder / "model.ckpt-1"),
@@ -167,17 +167,17 @@ def write(folder: Path, values: dict[str, Any]) -> Path:
     return folder / "model.ckpt-1"
 
 
-def tutorials(**changes: Any) -> dict[str, Any]:
-    """Tensors of the tutorial's names and shapes; those in `changes` replaced, or left out."""
+def tutorial_tensors(**changes: Any) -> dict[str, Any]:
+    """Return tensors of the tutorial's names and shapes, with `changes`; None leaves one out."""
     values: dict[str, Any] = {
-        name: np.zeros(shape, np.float32) for name, shape in TUTORIALS.items()
+        name: np.zeros(shape, np.float32) for name, shape in TUTORIAL_VARIABLES.items()
     }
     values = {**values, "global_step": np.int64(1), **changes}
     return {name: value for name, value in values.items() if value is not None}
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"conv2d_1/bias": None}, "it has no tensor conv2d_1/bias"),
         ({"global_step": None}, "it has no tensor global_step"),
@@ -186,16 +186,16 @@ def tutorials(**changes: Any) -> dict[str, Any]:
             r"dense/kernel is float32 \[1600, 1024\], expected float32 \[3136, 1024\]",
         ),
         ({"dense/bias": np.zeros(1024)}, r"dense/bias is float64 \[1024\], expected float32"),
-        ({"dense_2/bias": np.zeros(10, np.float32)}, "it has a tensor dense_2/bias"),
+        ({"dense_2/bias": np.zeros(10, np.float32)}, "it has an unknown tensor dense_2/bias"),
         ({"global_step": np.int64(-1)}, "global_step is -1"),
     ],
 )
-def test_a_checkpoint_of_another_network_is_one_line_naming_the_tensor(
-    changes: dict[str, Any], says: str, tmp_path: Path
+def test_a_checkpoint_of_another_network_is_refused_and_the_tensor_named(
+    changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    prefix = write(tmp_path, tutorials(**changes))
+    prefix = write(tmp_path, tutorial_tensors(**changes))
     line = refusal("import", prefix, "--run-dir", tmp_path / "run")
-    assert re.search(says, line), line
+    assert re.search(message, line), line
     assert str(prefix) in line
     assert not (tmp_path / "run").exists()
 
@@ -210,7 +210,7 @@ def flip(path: Path, at: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
         (lambda folder: os.truncate(folder / DATA, 100_000), "tensor conv2d_1/kernel cannot be"),
         (lambda folder: flip(folder / DATA, 9_000_000), "tensor dense/kernel cannot be read"),
@@ -220,13 +220,13 @@ def flip(path: Path, at: int) -> None:
         (lambda folder: flip(folder / INDEX, 100), f"{INDEX} cannot be read"),
     ],
 )
-def test_damage_is_one_line_naming_the_tensor_or_the_file(
-    damage: Callable[[Path], None], says: str, tmp_path: Path
+def test_a_damaged_checkpoint_is_refused_and_the_tensor_or_file_named(
+    damage: Callable[[Path], None], message: str, tmp_path: Path
 ) -> None:
-    prefix = write(tmp_path, tutorials())
+    prefix = write(tmp_path, tutorial_tensors())
     damage(tmp_path)
     line = refusal("import", prefix, "--run-dir", tmp_path / "run")
-    assert says in line
+    assert message in line
     assert str(prefix) in line
     assert not (tmp_path / "run").exists()
 
@@ -244,10 +244,10 @@ def keras_probabilities(path: Path, images: Array) -> Array:
 def savedmodel_probabilities(path: Path, images: Array) -> Array:
     library = tensorflow()
     run = library.saved_model.load(str(path)).signatures["serving_default"]
-    answer = run(images=library.constant(images))
-    assert set(answer) == {"classes", "logits", "probabilities"}
-    assert (answer["classes"].numpy() == answer["probabilities"].numpy().argmax(axis=1)).all()
-    return answer["probabilities"].numpy()  # type: ignore[no-any-return]
+    outputs = run(images=library.constant(images))
+    assert set(outputs) == {"classes", "logits", "probabilities"}
+    assert (outputs["classes"].numpy() == outputs["probabilities"].numpy().argmax(axis=1)).all()
+    return outputs["probabilities"].numpy()  # type: ignore[no-any-return]
 
 
 def tflite_probabilities(path: Path, images: Array) -> Array:
@@ -293,7 +293,7 @@ def test_an_export_agrees_with_the_model_file_on_all_10_000_images(
 
 
 def test_the_keras_network_has_the_tutorials_layers_in_the_tutorials_order() -> None:
-    network = keras_network(lived_in("cnn"))
+    network = keras_network(sample_network("cnn"))
     assert [layer.name for layer in network.layers] == [
         "conv2d",
         "max_pooling2d",
@@ -320,36 +320,40 @@ def test_the_keras_network_has_the_tutorials_layers_in_the_tutorials_order() -> 
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("network", NETWORKS)
-def test_every_network_goes_out_in_every_format(network: str, format_: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", NETWORKS.names())
+def test_every_network_can_be_exported_in_every_format(
+    network: str, format_: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "files"  # beside the cache, where matplotlib may write
     folder.mkdir()
     path = folder / f"export{Path(FORMATS[format_].file).suffix}"
     result = export_tensorflow(
-        lived_in(network), path, tiny_split(20).images, format_=format_, step=3
+        sample_network(network), path, tiny_split(20).images, format_=format_, step=3
     )
     assert result["argmax_equal"] is True
     assert list(folder.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_an_export_that_is_not_its_source_gets_no_name_and_the_old_one_stays(
+def test_an_export_that_differs_from_its_source_does_not_replace_the_earlier_one(
     format_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "export.keras"
     path.write_text("old")
     monkeypatch.setattr(parity, "TOLERANCE", -1)
     with pytest.raises(ExportError, match=r"export\.keras was not written"):
-        export_tensorflow(lived_in("softmax"), path, tiny_split(5).images, format_=format_, step=3)
+        export_tensorflow(
+            sample_network("softmax"), path, tiny_split(5).images, format_=format_, step=3
+        )
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_with_something_of_the_users_is_not_replaced(tmp_path: Path) -> None:
+def test_a_folder_with_a_file_of_the_user_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").touch()
     with pytest.raises(ExportError, match=r"it holds mine\.txt"):
         export_tensorflow(
-            lived_in("softmax"), tmp_path, tiny_split(5).images, format_="savedmodel", step=3
+            sample_network("softmax"), tmp_path, tiny_split(5).images, format_="savedmodel", step=3
         )
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -363,7 +367,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_the_command_line_says_one_line_and_tensorflow_nothing(
+def test_the_command_line_prints_one_line_and_tensorflow_nothing(
     format_: str, small_run: Path
 ) -> None:
     command = [sys.executable, "-m", "cnn_mnist", "export", small_run, "--format", format_]
@@ -372,7 +376,9 @@ def test_the_command_line_says_one_line_and_tensorflow_nothing(
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_a_calibrated_export_is_that_of_the_calibrated_network(tmp_path: Path) -> None:
+def test_a_calibrated_keras_export_has_the_probabilities_of_the_calibrated_onnx_file(
+    tmp_path: Path,
+) -> None:
     trained(tmp_path / "run")
     classifier, split = Classifier(tmp_path / "run"), tiny_split(50)
     onnx = classifier.export(split.images, path=tmp_path / "a.onnx", calibration=split)
@@ -387,10 +393,10 @@ def test_a_calibrated_export_is_that_of_the_calibrated_network(tmp_path: Path) -
 
 
 @pytest.fixture
-def lesson(
+def tutorial_files(
     model_dir: Path, mnist_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the page's reader has: the tutorial's model_dir, a picture, MNIST (few images of it)."""
+    """Make what a reader of the page has: the tutorial's model_dir, an image, a part of MNIST."""
     whole = load("mnist", mnist_dir)
     few = [
         Split(split.images[:500], split.labels[:500]) for split in (whole.validation, whole.test)
@@ -404,12 +410,12 @@ def lesson(
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
-    """The commands and the code of a page, without comments: language and text."""
+    """Return the commands and the code of a page, without comments: language and text."""
     found = re.findall(r"^```(bash|python)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
     return [(language, re.sub(r" +#.*", "", text)) for language, text in found]
 
 
-@pytest.mark.usefixtures("lesson")
+@pytest.mark.usefixtures("tutorial_files")
 def test_the_page_for_the_tutorials_readers_runs_from_top_to_bottom() -> None:
     names: dict[str, Any] = {}
     for language, text in blocks(DOCS[0]):

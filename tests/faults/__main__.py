@@ -43,7 +43,7 @@ PARTS: dict[str, Part] = {
     "difference, cnn": partial(two_processes.difference, network="cnn", steps=200),
     "difference, softmax": partial(two_processes.difference, network="softmax", steps=200),
     "speed": lambda folder, data: two_processes.speed(folder, steps=60, rounds=5),
-    "lesson": lambda folder, data: two_processes.tutorial(folder),
+    "tutorial": lambda folder, data: two_processes.tutorial(folder),
 }
 
 SHORT: dict[str, Part] = {
@@ -88,6 +88,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="faults-") as folder, redirect_stdout(sys.stderr):
             results[name] = parts[name](Path(folder), dataset)
         results[name]["seconds"] = round(time.monotonic() - began, 1)
+        results[name]["machine"] = machine()
         if arguments.results:
             arguments.results.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(results))

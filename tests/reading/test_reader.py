@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from linear_model import IMAGES, expected, save
 from PIL import Image, ImageDraw
-from test_inference import IMAGES, expected, save
 
 import cnn_mnist
 from cnn_mnist.data import idx

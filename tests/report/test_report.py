@@ -1,4 +1,4 @@
-"""The report: what it shows is what was measured, of any network, in one file that asks nobody."""
+"""Test the report: it shows what was measured, for any network, in one self-contained file."""
 
 import json
 import re
@@ -13,17 +13,18 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 from tiny import one_thread, tiny_dataset, tiny_recipe, trained  # noqa: F401 - a fixture
+from torch import nn
 
 from cnn_mnist import Classifier
 from cnn_mnist.cli import cli
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.errors import ExportError, RunError
 from cnn_mnist.evaluation.calibration import BINS, calibration_error, reliability
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build
-from cnn_mnist.recipe import NETWORKS
-from cnn_mnist.report import charts, pictures, study, write_report
+from cnn_mnist.report import charts, pictures, summarize, write_report
 from cnn_mnist.report.page import render
-from cnn_mnist.report.study import activations, kernels
+from cnn_mnist.report.summary import activations, kernels
 from cnn_mnist.runs.run import Run, read_metrics
 from cnn_mnist.training.loop import train
 
@@ -39,7 +40,7 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(run_dir: Path) -> str:
-    return render([study(run_dir, tiny_dataset())])
+    return render([summarize(run_dir, tiny_dataset())])
 
 
 class Elements(HTMLParser):
@@ -67,12 +68,12 @@ class Elements(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_figures_are_those_of_evaluation_json(run_dir: Path, page: str) -> None:
+def test_the_metrics_are_those_of_evaluation_json(run_dir: Path, page: str) -> None:
     evaluation = json.loads(Run(run_dir).evaluation_file.read_text("utf-8"))
     data = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.S)
     assert data
     assert json.loads(data[1]) == {"finished": evaluation}
-    shown = dict(re.findall(r'data-figure="(\w+)">([^<]*)<', page))
+    shown = dict(re.findall(r'data-metric="(\w+)">([^<]*)<', page))
     assert shown["accuracy"] == f"{100 * evaluation['accuracy']:.2f} %"
     assert shown["loss"] == f"{evaluation['loss']:.4f}"
     assert shown["global_step"] == f"{evaluation['global_step']:,}"
@@ -82,7 +83,7 @@ def test_the_figures_are_those_of_evaluation_json(run_dir: Path, page: str) -> N
     )
 
 
-def test_the_confusion_shown_is_the_one_measured(run_dir: Path, page: str) -> None:
+def test_the_confusion_matrix_is_that_of_evaluation_json(run_dir: Path, page: str) -> None:
     evaluation = json.loads(Run(run_dir).evaluation_file.read_text("utf-8"))
     table = re.search(r'<table class="confusion">.*?</table>', page, re.S)
     assert table
@@ -93,7 +94,7 @@ def test_the_confusion_shown_is_the_one_measured(run_dir: Path, page: str) -> No
     assert rows == evaluation["confusion"]
 
 
-def test_the_page_is_well_formed_and_asks_nobody_for_anything(page: str) -> None:
+def test_the_page_is_well_formed_and_loads_nothing_from_elsewhere(page: str) -> None:
     elements = Elements(page)
     assert not elements.open
     assert len(elements.ids) == len(set(elements.ids))
@@ -101,12 +102,12 @@ def test_the_page_is_well_formed_and_asks_nobody_for_anything(page: str) -> None
         assert link.startswith(("data:", "#")), link
     for mark in re.findall(r'(?:xlink:href="|href="|url\()#([^")]+)', page):
         assert mark in elements.ids
-    assert "#0101" not in page  # no stand-in colour is left
+    assert "#0101" not in page  # no placeholder colour is left
     assert "#0102" not in page
     assert len(page) < 3_000_000
 
 
-def test_the_layers_and_what_was_run_are_told(run_dir: Path, page: str) -> None:
+def test_the_page_shows_the_layers_and_the_settings(run_dir: Path, page: str) -> None:
     assert ">7,850<" in page
     about = json.loads(Run(run_dir).recipe_file.read_text("utf-8"))
     for value in (about["dataset_sha256"], about["versions"]["torch"], about["dataset"]):
@@ -115,26 +116,26 @@ def test_the_layers_and_what_was_run_are_told(run_dir: Path, page: str) -> None:
 
 def test_a_name_that_is_markup_stays_text(run_dir: Path, tmp_path: Path) -> None:
     other = shutil.copytree(run_dir, tmp_path / "<b>&run")
-    page = render([study(other, tiny_dataset())])
+    page = render([summarize(other, tiny_dataset())])
     assert "<b>" not in page
     assert "&lt;b&gt;&amp;run" in page
 
 
-def test_several_runs_stand_side_by_side_and_differences_are_marked(tmp_path: Path) -> None:
+def test_several_runs_are_shown_side_by_side_with_their_differences_marked(tmp_path: Path) -> None:
     trained(tmp_path / "a" / "run")
     trained(tmp_path / "b" / "run", learning_rate=0.02)
-    studies = [study(tmp_path / name / "run", tiny_dataset()) for name in "ab"]
-    page = render(studies)
+    summaries = [summarize(tmp_path / name / "run", tiny_dataset()) for name in "ab"]
+    page = render(summaries)
     Elements(page)
     assert page.count('class="hero"') == 2
     assert re.findall(r'<tr class="differs"><th scope="row">([^<]*)', page) == [
         "recipe: learning rate"
     ]
-    for one in studies:  # of the same name: told apart by their places
+    for one in summaries:  # of the same name: distinguished by their paths
         assert str(one.path) in page
 
 
-def test_the_verb_writes_one_page_for_a_run_and_one_for_several(
+def test_the_command_writes_one_page_for_a_run_and_one_for_several(
     idx_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -158,7 +159,7 @@ def test_the_verb_writes_one_page_for_a_run_and_one_for_several(
     assert Path("new/page.html").is_file()
 
 
-def test_training_goes_without_the_libraries_of_the_report(
+def test_training_works_without_the_libraries_of_the_report(
     idx_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -170,52 +171,50 @@ def test_training_goes_without_the_libraries_of_the_report(
     assert not Path("r/report").exists()
 
 
-def test_what_is_no_run_or_holds_no_network_is_refused_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"no run directory: it has no recipe\.json"):
-        study(tmp_path, tiny_dataset())
+def test_a_directory_without_a_run_or_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is not a run directory: it has no recipe\.json"):
+        summarize(tmp_path, tiny_dataset())
     trained(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     with pytest.raises(RunError, match="holds no trained network"):
-        study(tmp_path / "run", tiny_dataset())
+        summarize(tmp_path / "run", tiny_dataset())
     done = CliRunner().invoke(cli, ["report", str(tmp_path / "nothing"), "--data", "digits"])
     assert done.exit_code == 3
-    assert "no run directory" in done.stderr
+    assert "is not a run directory" in done.stderr
 
 
-def test_a_page_that_cannot_be_written_is_an_error_of_one_line(
-    run_dir: Path, tmp_path: Path
-) -> None:
+def test_a_page_that_cannot_be_written_is_an_export_error(run_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="cannot be written"):
-        write_report([study(run_dir, tiny_dataset())], tmp_path / "file" / "index.html")
+        write_report([summarize(run_dir, tiny_dataset())], tmp_path / "file" / "index.html")
 
 
 def test_a_run_without_metrics_has_a_page(run_dir: Path, tmp_path: Path) -> None:
     other = shutil.copytree(run_dir, tmp_path / "run")
     Run(other).metrics_file.unlink()
-    assert "Nothing was measured" in render([study(other, tiny_dataset())])
+    assert "no training metrics" in render([summarize(other, tiny_dataset())])
 
 
-def test_a_torn_line_of_the_metrics_is_passed_over(tmp_path: Path) -> None:
+def test_a_torn_line_of_the_metrics_is_skipped(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert read_metrics(run) == []
     run.metrics_file.write_text('{"step": 1, "loss": 2.5}\n{"loss": 1}\n3\n{"step": 2, "lo')
     assert read_metrics(run) == [{"step": 1, "loss": 2.5}]
 
 
-def test_many_classes_are_a_picture_instead_of_a_table(tmp_path: Path) -> None:
+def test_a_confusion_matrix_of_many_classes_is_a_picture(tmp_path: Path) -> None:
     classes = np.arange(480, dtype=np.uint16) % 40
     images = np.random.default_rng(0).integers(0, 256, (480, 28, 28), dtype=np.uint8)
     whole = (images, classes.astype(np.uint8))
     dataset = Dataset.from_arrays("many", whole, (images[:80], whole[1][:80]))
     train(Run(tmp_path), tiny_recipe(steps=2), dataset, device="cpu")
-    page = render([study(tmp_path, dataset)])
+    page = render([summarize(tmp_path, dataset)])
     assert '<table class="confusion">' not in page
     assert 'alt="Confusion matrix' in page
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_digit_is_followed_through_every_layer_of_any_network(name: str) -> None:
+@pytest.mark.parametrize("name", NETWORKS.names())
+def test_the_activations_of_every_layer_of_every_network_are_shown(name: str) -> None:
     network = build(tiny_recipe(network=name, dropout=0.4), classes=10).eval()
     image = tiny_dataset().test.images[0]
     steps = activations(network, image)
@@ -231,10 +230,41 @@ def test_the_first_kernels_are_the_first_layers_weights() -> None:
     network = build(tiny_recipe(network="cnn"), classes=10)
     weights = network.get_submodule("conv1").weight.detach().numpy()
     assert np.array_equal(kernels(network), weights[:, 0])
-    assert kernels(build(tiny_recipe(), classes=10)).shape == (10, 28, 28)
+    dense = kernels(build(tiny_recipe(), classes=10))
+    assert dense is not None
+    assert dense.shape == (10, 28, 28)
 
 
-def test_strength_is_opacity_and_sign_is_colour() -> None:
+class OwnNetwork(nn.Module):
+    """A user's network, whose first layer takes the rows of an image."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.rows = nn.Linear(28, 16)
+        self.logits = nn.Linear(28 * 16, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        rows = self.rows(images.squeeze(1))
+        logits: torch.Tensor = self.logits(rows.flatten(1))
+        return logits
+
+
+def test_the_report_works_for_a_network_of_the_users_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(NETWORKS._parts, "own", lambda classes, *, dropout: OwnNetwork(classes))
+    trained(tmp_path, network="own", steps=2)
+    summary = summarize(tmp_path, tiny_dataset())
+    assert summary.kernels is None
+    assert summary.probabilities.sum() == pytest.approx(1)
+    assert {layer.name: layer.values.shape for layer in summary.activations} == {
+        "rows": (28 * 16,),
+        "logits": (10,),
+    }
+    Elements(render([summary]))
+
+
+def test_magnitude_is_opacity_and_sign_is_colour() -> None:
     pixels = np.asarray(pictures.signed(np.array([[1.0, -0.5, 0.0]], np.float32)))
     assert pixels[0, :, 3].tolist() == [255, 128, 0]
     assert pixels[0, 0, 2] > pixels[0, 0, 0]  # blue
@@ -251,13 +281,13 @@ def test_a_sheet_has_a_place_for_every_value(shape: tuple[int, ...], size: tuple
     assert (np.asarray(sheet)[..., 3] == 255).sum() == values.size
 
 
-def test_a_digit_is_drawn_as_ink_on_nothing() -> None:
+def test_a_digit_is_drawn_as_ink_on_transparent_paper() -> None:
     image = tiny_dataset().test.images[0]
     drawn: Image.Image = pictures.ink(image)
     assert np.array_equal(np.asarray(drawn)[..., 1], image)
 
 
-def test_charts_are_the_same_each_time_and_follow_the_page() -> None:
+def test_charts_are_reproducible_and_use_the_colours_of_the_page() -> None:
     metrics = [{"step": 1, "loss": 2.0, "accuracy": 0.5, "learning_rate": 0.1},
                {"step": 2, "validation_loss": 1.0, "validation_accuracy": 1.0}]  # fmt: skip
     drawn = charts.curves({"run": metrics})

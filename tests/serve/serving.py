@@ -1,4 +1,4 @@
-"""What the tests of serving share: a server as its users have it, in a process of its own."""
+"""Start servers as processes, and draw pictures, for the tests of serving."""
 
 import json
 import re
@@ -34,7 +34,7 @@ class Server:
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case) and body of one request's answer."""
+        """Send one request; return status, headers (names in lower case) and body."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -46,22 +46,22 @@ class Server:
             connection.close()
 
     def socket(self) -> socket.socket:
-        """A connection on which anything can be sent."""
+        """Open a connection, for sending raw bytes."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Its exit code after a signal."""
+        """Send a signal; return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(40)
 
 
 @contextmanager
 def serving(*args: object, before: str = "") -> Iterator[Server]:
-    """A server on a free port.
+    """Run a server on a free port.
 
     Args:
-        args: of `cnn-mnist serve`.
-        before: Python that its process runs first: limits that a test cannot wait for.
+        args: arguments of `cnn-mnist serve`.
+        before: Python code that its process runs first, to shorten limits for a test.
     """
     command = [sys.executable, "-c", _START.format(before), "serve", "--port", "0"]
     with subprocess.Popen(
@@ -93,7 +93,7 @@ def serving(*args: object, before: str = "") -> Iterator[Server]:
 
 
 def drawn(*digits: str, kind: str = "PNG") -> bytes:
-    """A picture file of digits drawn with a pen, dark on white: 1, 4 and 7."""
+    """Draw the digits 1, 4 or 7, dark on white; return the picture file's content."""
     strokes = {
         "1": [[(50, 15), (50, 85)]],
         "4": [[(38, 15), (30, 55), (68, 55)], [(58, 30), (56, 88)]],

@@ -1,4 +1,4 @@
-"""The page in a real browser: drawing, pictures, languages, themes, keys, and who is asked."""
+"""Test the page in a real browser: drawing, pictures, languages, themes, keyboard, requests."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def server() -> Iterator[Server]:
 
 
 def opened(context: BrowserContext, server: Server) -> Page:
-    """The page with an empty sheet, watched: what it complains of, whom it asks."""
+    """Open the page with an empty sheet; record its errors and the hosts that it contacts."""
     page = context.new_page()
     page.complaints = []  # type: ignore[attr-defined]
     page.asked = set()  # type: ignore[attr-defined]
@@ -26,7 +26,7 @@ def opened(context: BrowserContext, server: Server) -> Page:
     page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
     page.on("request", lambda request: page.asked.add(request.url.split("/")[2]))  # type: ignore[attr-defined]
     page.goto(server.url)
-    expect(page.locator("#text")).to_have_text("3")  # the example that draws itself
+    expect(page.locator("#text")).to_have_text("3")  # the first example
     page.click("#clear")
     expect(page.locator("#text")).to_have_text("–")
     return page
@@ -55,14 +55,14 @@ CROSS = [
 
 
 def on_sheet(page: Page, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Where shares of the sheet are in the window."""
+    """Return points of the window, from shares of the sheet's width and height."""
     box = page.locator("#canvas").bounding_box()
     assert box
     return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
 
 
 def draw(page: Page, points: list[tuple[float, float]]) -> None:
-    """A stroke with the mouse; places are shares of the sheet."""
+    """Draw a stroke with the mouse; points are shares of the sheet."""
     places = on_sheet(page, points)
     page.mouse.move(*places[0])
     page.mouse.down()
@@ -98,7 +98,7 @@ def test_every_layer_of_the_graph_is_shown_and_explained(page: Page) -> None:
     expect(cards.last.locator("h3")).to_have_text("probabilities")
     for index in range(cards.count()):
         assert len(cards.nth(index).locator("p").inner_text()) > 20
-    # no layer of the model in the box is left to the words for what is unknown
+    # the text for unknown layers is used for no layer of the bundled model
     expect(page.locator("#layers")).not_to_contain_text("One more step")
     expect(cards.last.locator("output").nth(3)).to_have_text("1.00")
 
@@ -122,7 +122,7 @@ def test_undo_eraser_and_clear(page: Page) -> None:
     expect(page.locator("#layers li")).to_have_count(0)
 
 
-def test_what_is_no_digit_is_said_to_be_none(page: Page) -> None:
+def test_a_drawing_that_is_not_a_digit_is_shown_as_such(page: Page) -> None:
     for stroke in CROSS:
         draw(page, stroke)
     expect(page.locator("#text")).to_have_text("Not a digit")
@@ -187,7 +187,7 @@ def test_the_theme_follows_the_system_and_can_be_changed(browser: Browser, serve
     context.close()
 
 
-def test_a_finger_draws_on_a_phone_and_nothing_is_wider_than_it(
+def test_a_finger_draws_on_a_phone_and_the_page_is_no_wider_than_it(
     browser: Browser, server: Server
 ) -> None:
     context = browser.new_context(
@@ -240,7 +240,7 @@ def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
         context.close()
 
 
-def test_a_server_that_has_gone_is_said_to_be_away(browser: Browser) -> None:
+def test_a_stopped_server_is_reported(browser: Browser) -> None:
     with serving() as server:
         context = browser.new_context(locale="en", reduced_motion="reduce")
         page = opened(context, server)

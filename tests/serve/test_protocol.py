@@ -1,4 +1,4 @@
-"""The Open Inference Protocol: what is understood, what is refused, what is answered."""
+"""Test the Open Inference Protocol: valid and invalid requests, and responses."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ def test_tensors_may_follow_the_json_as_bytes() -> None:
     assert np.array_equal(parse(header + IMAGES.tobytes(), len(header)).images, IMAGES)
 
 
-def test_all_outputs_are_wanted_if_none_is_named() -> None:
+def test_all_outputs_are_returned_if_none_is_named() -> None:
     assert parse(message()).outputs == OUTPUTS
     assert parse(message(outputs=[{"name": "logits"}])).outputs == ("logits",)
 
@@ -45,13 +45,13 @@ def test_all_outputs_are_wanted_if_none_is_named() -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"", "no JSON"),
-        (b"{", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"\xff", "no JSON"),
-        (b"[]", "no JSON object"),
-        (b'{"inputs": 1}', "inputs is no list"),
-        (b'{"inputs": [1]}', "inputs is no list"),
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b'{"inputs": 1}', "inputs is not a list"),
+        (b'{"inputs": [1]}', "inputs is not a list"),
         (message(inputs=[]), "one tensor"),
         (message(inputs=[tensor(), tensor()]), "one tensor"),
         (message(inputs=[tensor(name="pixels")]), "named images"),
@@ -63,30 +63,30 @@ def test_all_outputs_are_wanted_if_none_is_named() -> None:
         (message(inputs=[tensor(shape=[2, 28, 28])]), "shape"),
         (message(inputs=[tensor(shape="2")]), "shape"),
         (message(inputs=[tensor(shape=[])]), "shape"),
-        (message(inputs=[tensor(data=None)]), "no array of numbers"),
-        (message(inputs=[tensor(data=["0.5"] * 1568)]), "no array of numbers"),
-        (message(inputs=[tensor(data=[True] * 1568)]), "no array of numbers"),
-        (message(inputs=[tensor(data=[None] * 1568)]), "no array of numbers"),
-        (message(inputs=[tensor(data=[[1], [1, 2]])]), "no array"),
+        (message(inputs=[tensor(data=None)]), "not an array of numbers"),
+        (message(inputs=[tensor(data=["0.5"] * 1568)]), "not an array of numbers"),
+        (message(inputs=[tensor(data=[True] * 1568)]), "not an array of numbers"),
+        (message(inputs=[tensor(data=[None] * 1568)]), "not an array of numbers"),
+        (message(inputs=[tensor(data=[[1], [1, 2]])]), "not an array"),
         (message(inputs=[tensor(data=[])]), "0 values"),
         (message(inputs=[tensor(data=[1.5] * 1568)]), "values in"),
         (message(inputs=[tensor(data=[-1] * 1568)]), "values in"),
         (message(inputs=[tensor(data=[10**30] * 1568)]), "numbers|values in"),
         (message(inputs=[tensor(parameters={"binary_data_size": 4})]), "0 bytes follow"),
         (message(inputs=[tensor(parameters={"binary_data_size": "x"})]), "0 bytes follow"),
-        (message(inputs=[tensor(parameters=[])]), "parameters is no object"),
+        (message(inputs=[tensor(parameters=[])]), "parameters is not an object"),
         (message(outputs=[{"name": "classes"}]), "no output 'classes'"),
         (message(outputs=[{"name": ["logits"]}]), "no output"),
-        (message(id=5), "id is no string"),
+        (message(id=5), "id is not a string"),
     ],
 )
-def test_what_is_of_another_form_is_refused_with_a_reason(body: bytes, says: str) -> None:
+def test_an_invalid_request_is_refused_with_a_reason(body: bytes, says: str) -> None:
     with pytest.raises(ProtocolError, match=says):
         parse(body)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_bytes_that_are_no_numbers_are_refused(value: float) -> None:
+def test_bytes_that_are_not_finite_numbers_are_refused(value: float) -> None:
     images = np.full((1, 1, 28, 28), value, np.float32)
     values = tensor(shape=[1, 1, 28, 28], parameters={"binary_data_size": images.nbytes})
     header = message(inputs=[values])
@@ -106,7 +106,7 @@ def answer(request: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(content[:header]), content[header:]
 
 
-def test_an_answer_has_the_request_s_id_and_the_outputs_in_the_order_asked_for() -> None:
+def test_a_response_has_the_request_s_id_and_the_outputs_in_the_requested_order() -> None:
     wanted = [{"name": "probabilities"}, {"name": "logits"}]
     values, after = answer(message(id="seven", outputs=wanted))
     assert values["id"] == "seven"
@@ -116,7 +116,7 @@ def test_an_answer_has_the_request_s_id_and_the_outputs_in_the_order_asked_for()
     assert after == b""
 
 
-def test_outputs_come_as_bytes_one_after_another_if_asked_for() -> None:
+def test_outputs_are_bytes_one_after_another_if_requested() -> None:
     values, after = answer(message(parameters={"binary_data_output": True}))
     sizes = [output["parameters"]["binary_data_size"] for output in values["outputs"]]
     assert sizes == [80, 80]

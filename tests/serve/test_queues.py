@@ -1,4 +1,4 @@
-"""What computes: requests that wait together run together; queues and waits are bounded."""
+"""Test the queues: waiting requests run as one batch, and queues and waits are bounded."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from cnn_mnist.serve.queues import Answer, Batcher, Images, Limits, Pool
 
 
 class Network:
-    """Stands in for a model: doubles, remembers the batches, and can be held up."""
+    """A fake model: doubles its input, records the batches, and waits until it may go."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -45,7 +45,7 @@ def run(work: Callable[[Network], Coroutine[Any, Any, None]]) -> None:
 
 
 async def started(*requests: Coroutine[Any, Any, Any]) -> list["asyncio.Task[Any]"]:
-    """Tasks of the requests, each arrived before the next, and all of them before this returns."""
+    """Start the requests one after another; return their tasks when all have arrived."""
     tasks = []
     for request in requests:
         tasks.append(asyncio.create_task(request))
@@ -53,7 +53,7 @@ async def started(*requests: Coroutine[Any, Any, Any]) -> list["asyncio.Task[Any
     return tasks
 
 
-def test_what_waits_while_a_batch_runs_is_the_next_batch() -> None:
+def test_requests_that_wait_while_a_batch_runs_are_the_next_batch() -> None:
     async def work(network: Network) -> None:
         batcher = Batcher(network.predict, limits(), Metrics())
         tasks = await started(*(batcher.run(image(n, n)) for n in (1, 2, 3)))
@@ -68,7 +68,7 @@ def test_what_waits_while_a_batch_runs_is_the_next_batch() -> None:
     run(work)
 
 
-def test_free_threads_share_what_waits() -> None:
+def test_free_threads_share_the_waiting_requests() -> None:
     async def work(network: Network) -> None:
         batcher = Batcher(network.predict, limits(threads=2), Metrics())
         network.go.set()
@@ -79,7 +79,7 @@ def test_free_threads_share_what_waits() -> None:
     run(work)
 
 
-def test_one_more_than_the_queue_holds_is_refused_at_once() -> None:
+def test_a_request_beyond_a_full_queue_is_refused_at_once() -> None:
     async def work(network: Network) -> None:
         batcher = Batcher(network.predict, limits(max_waiting=2), Metrics())
         tasks = await started(*(batcher.run(image(n)) for n in range(3)))
@@ -92,7 +92,7 @@ def test_one_more_than_the_queue_holds_is_refused_at_once() -> None:
     run(work)
 
 
-def test_who_waits_too_long_is_refused_and_the_others_are_not() -> None:
+def test_only_a_request_that_waits_too_long_is_refused() -> None:
     async def work(network: Network) -> None:
         batcher = Batcher(network.predict, limits(max_wait_s=0.05), Metrics())
         first, late = await started(batcher.run(image(1)), batcher.run(image(2)))
@@ -107,7 +107,7 @@ def test_who_waits_too_long_is_refused_and_the_others_are_not() -> None:
     run(work)
 
 
-def test_a_batch_that_fails_fails_for_its_own_requests_only() -> None:
+def test_a_failing_batch_fails_only_its_own_requests() -> None:
     async def work(network: Network) -> None:
         batcher = Batcher(network.predict, limits(), Metrics())
         network.go.set()
@@ -119,7 +119,7 @@ def test_a_batch_that_fails_fails_for_its_own_requests_only() -> None:
     run(work)
 
 
-def test_who_has_gone_is_not_computed() -> None:
+def test_a_cancelled_request_is_not_computed() -> None:
     async def work(network: Network) -> None:
         batcher = Batcher(network.predict, limits(), Metrics())
         first, gone, last = await started(*(batcher.run(image(n)) for n in (1, 2, 3)))
@@ -133,7 +133,7 @@ def test_who_has_gone_is_not_computed() -> None:
     run(work)
 
 
-def test_a_pool_bounds_its_queue_and_its_wait() -> None:
+def test_a_pool_has_a_bounded_queue_and_a_bounded_wait() -> None:
     async def work(network: Network) -> None:
         pool = Pool(limits(max_waiting=1, max_wait_s=0.05), Metrics())
         first, late = await started(*(pool.run(network.go.wait, 30) for _ in range(2)))

@@ -1,4 +1,4 @@
-"""The server over HTTP: what it answers, what it refuses; its answers are the network's."""
+"""Test the server over HTTP: its responses, its errors, and that it answers as the model does."""
 
 import json
 import re
@@ -15,9 +15,9 @@ import onnx
 import pytest
 import tritonclient.http as triton
 from click.testing import CliRunner
+from linear_model import save
 from PIL import Image
 from serving import Server, drawn, serving
-from test_infer import save
 
 from cnn_mnist.cli import cli
 from cnn_mnist.data import digits
@@ -48,7 +48,7 @@ def form(content: bytes, name: str = "my digit.png", field: str = "file") -> dic
 
 
 def predicted(file: Path) -> dict[str, Any]:
-    """What `predict --json` says of a file."""
+    """Return the output of `predict --json` for a file."""
     run = subprocess.run(
         [sys.executable, "-m", "cnn_mnist", "predict", "--json", str(file)],
         capture_output=True, check=True,
@@ -67,10 +67,10 @@ def test_an_answer_equals_predict_json_of_the_same_file(server: Server, tmp_path
         assert json.loads(body)["text"] == "147"
 
 
-def test_an_answer_equals_predict_json_of_true_photos(server: Server) -> None:
+def test_an_answer_equals_predict_json_of_real_photos(server: Server) -> None:
     files = [path for path in sorted(PHOTOS.glob("multi/*")) if path.suffix in (".jpg", ".png")][:6]
     if not files:
-        pytest.skip("there are no photos here")
+        pytest.skip("the photos are not available")
     for file in files:
         answer = json.loads(server.ask("POST", "/predict", file.read_bytes())[2])
         assert answer == predicted(file) | {"file": "-"}
@@ -86,18 +86,18 @@ def test_a_form_s_file_keeps_its_name(server: Server) -> None:
 @pytest.mark.parametrize(
     ("request_", "status", "says"),
     [
-        ({"body": b"GIF89a"}, 415, "picture"),
-        ({"body": b"hello"}, 415, "no picture"),
-        ({"body": b""}, 400, "no picture in the body"),
+        ({"body": b"GIF89a"}, 415, "image"),
+        ({"body": b"hello"}, 415, "not an image"),
+        ({"body": b""}, 400, "the body is empty"),
         ({"body": b"x", "content_encoding": "gzip"}, 415, "compressed"),
         (form(b"x", field="picture"), 400, "field `file`"),
-        (form(b"hello"), 415, "no picture"),
+        (form(b"hello"), 415, "not an image"),
         ({"body": b"x", "content_type": "multipart/form-data"}, 400, "form"),
         ({"body": b"x", "content_type": FORM}, 400, "form"),
         ({"body": b"--line\r\n\r\n\r\n--line--", "content_type": FORM}, 400, "form"),
     ],
 )
-def test_what_is_no_picture_is_refused(
+def test_a_body_that_is_not_an_image_is_refused(
     server: Server, request_: dict[str, Any], status: int, says: str
 ) -> None:
     for path in ("/predict", "/layers"):
@@ -122,7 +122,7 @@ def test_bodies_beyond_the_limits_are_413(server: Server) -> None:
         assert fields["connection"] == "close"
 
 
-def test_layers_are_those_of_the_graph_and_end_in_the_reading(server: Server) -> None:
+def test_layers_are_those_of_the_graph_and_end_in_the_probabilities(server: Server) -> None:
     status, _, body = server.ask("POST", "/layers?digit=1", drawn("1", "7"))
     assert status == 200
     answer = json.loads(body)
@@ -158,7 +158,7 @@ def test_triton_s_client_finds_the_server_alive_and_ready(
 
 @pytest.mark.parametrize("binary", [True, False])
 @pytest.mark.parametrize("count", [1, 3])
-def test_triton_s_client_gets_what_the_model_gives(
+def test_triton_s_client_gets_the_model_s_outputs(
     client: triton.InferenceServerClient, binary: bool, count: int
 ) -> None:
     images = digits.load().test.images[:count, None].astype(np.float32) / np.float32(255)
@@ -174,7 +174,7 @@ def test_triton_s_client_gets_what_the_model_gives(
         assert np.array_equal(result.as_numpy("probabilities"), probabilities)
 
 
-def test_triton_s_client_shows_the_error(client: triton.InferenceServerClient) -> None:
+def test_triton_s_client_gets_the_error_message(client: triton.InferenceServerClient) -> None:
     tensor = triton.InferInput("images", [1, 784], "FP32")
     tensor.set_data_from_numpy(np.zeros((1, 784), np.float32))
     with pytest.raises(triton.InferenceServerException, match=r"expected \[N, 1, 28, 28\]"):
@@ -191,7 +191,7 @@ def test_a_wrong_length_of_the_json_is_400(server: Server, header: str) -> None:
     assert "inference-header-content-length" in error(body)
 
 
-def test_every_answer_has_a_request_id_and_the_security_headers(server: Server) -> None:
+def test_every_response_has_a_request_id_and_the_security_headers(server: Server) -> None:
     for method, path in (("GET", "/"), ("GET", "/nothing"), ("POST", "/predict"), ("PUT", "/v2")):
         _, fields, _ = server.ask(method, path, X_Request_ID="my-id.7")
         assert fields["x-request-id"] == "my-id.7"
@@ -203,7 +203,7 @@ def test_every_answer_has_a_request_id_and_the_security_headers(server: Server) 
         assert re.fullmatch("[0-9a-f]{32}", given)
 
 
-def test_no_error_tells_of_files_versions_or_tracebacks(server: Server) -> None:
+def test_no_error_reveals_files_versions_or_tracebacks(server: Server) -> None:
     for method, path, body in (
         ("POST", "/predict", b"x"),
         ("POST", INFER, b"{"),
@@ -242,26 +242,26 @@ def test_the_log_has_a_json_line_for_each_request(server: Server) -> None:
     assert line["client"] == "127.0.0.1"
 
 
-def figure(server: Server, name: str) -> float:
+def metric(server: Server, name: str) -> float:
     page = server.ask("GET", "/metrics")[2].decode()
     found = [line.split()[-1] for line in page.splitlines() if line.startswith(name + " ")]
     return float(found[0]) if found else 0.0
 
 
-def test_the_figures_count_requests_batches_and_what_is_in_flight(server: Server) -> None:
+def test_the_metrics_count_requests_batches_and_requests_in_flight(server: Server) -> None:
     requests = 'cnn_mnist_requests_total{route="/predict",status="415"}'
-    before = figure(server, requests)
+    before = metric(server, requests)
     server.ask("POST", "/predict", b"x")
-    assert figure(server, requests) == before + 1
-    assert figure(server, 'cnn_mnist_request_seconds_count{route="/predict"}') >= before + 1
-    assert figure(server, "cnn_mnist_requests_in_flight") == 1  # the one that asks
-    assert figure(server, 'cnn_mnist_queue_depth{queue="tensors"}') == 0
-    assert figure(server, "cnn_mnist_batch_images_count") >= 0
+    assert metric(server, requests) == before + 1
+    assert metric(server, 'cnn_mnist_request_seconds_count{route="/predict"}') >= before + 1
+    assert metric(server, "cnn_mnist_requests_in_flight") == 1  # the one that asks
+    assert metric(server, 'cnn_mnist_queue_depth{queue="tensors"}') == 0
+    assert metric(server, "cnn_mnist_batch_images_count") >= 0
     server.ask("GET", "/anything-at-all")
     assert "anything" not in server.ask("GET", "/metrics")[2].decode()
 
 
-def test_a_token_is_wanted_everywhere_but_for_health_and_the_page(tmp_path: Path) -> None:
+def test_all_paths_but_health_and_the_page_require_the_token(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a-secret\n")
     with serving("--token-file", file) as server:
@@ -285,15 +285,18 @@ def test_a_token_file_without_a_token_is_one_line_and_exit_3(
     result = CliRunner().invoke(cli, ["serve", "--token-file", str(file)])
     assert result.exit_code == 3
     assert result.stderr.count("\n") == 1
-    assert "is no token" in result.stderr
+    assert "is not a token file" in result.stderr
 
 
 def test_a_model_that_cannot_be_served_is_one_line_and_exit_3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("test_infer.WEIGHTS", np.zeros((784, 26), np.float32))
+    monkeypatch.setattr("linear_model.WEIGHTS", np.zeros((784, 26), np.float32))
     save(tmp_path / "letters.onnx", shape=("batch", 26))
-    for model, says in ((tmp_path / "letters.onnx", "26 classes"), (tmp_path / "no", "no model")):
+    for model, says in (
+        (tmp_path / "letters.onnx", "26 classes"),
+        (tmp_path / "no", "not a model"),
+    ):
         result = CliRunner().invoke(cli, ["serve", "--model", str(model)])
         assert result.exit_code == 3
         assert result.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""A small part of what fuzz/server.py does, each time the tests are run."""
+"""Run a small part of fuzz/server.py with every run of the tests."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 FUZZ = Path(__file__).parents[2] / "fuzz" / "server.py"
 
 
-def test_senseless_and_damaged_requests_are_never_a_crash_or_a_5xx_but_503() -> None:
+def test_random_and_damaged_requests_cause_no_crash_and_no_5xx_but_503() -> None:
     run = subprocess.run(
         [sys.executable, str(FUZZ), "--n", "20"], capture_output=True, text=True, check=True
     )

@@ -1,8 +1,9 @@
-"""The server as a process: bad clients do not hurt good ones, and its end loses nothing."""
+"""Test the server as a process: misbehaving clients harm no others, shutdown loses nothing."""
 
 import json
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -19,9 +20,22 @@ from serving import Server, drawn, serving
 
 IMPATIENT = """
 from cnn_mnist.serve import connection
-connection.REQUEST_S = connection.READ_S = 1.0
+connection.REQUEST_TIMEOUT_S = 1.0
+"""
+SEND_TIMEOUT_S = 3.0
+SLOW = f"""
+import time
+from cnn_mnist.inference.model import Model
+from cnn_mnist.serve import connection
+connection.SEND_TIMEOUT_S = {SEND_TIMEOUT_S}
+predict = Model.predict
+def slowly(self, images):
+    time.sleep(0.5)
+    return predict(self, images)
+Model.predict = slowly
 """
 INFER = "/v2/models/cnn-mnist/infer"
+IN_FLIGHT = "cnn_mnist_requests_in_flight "
 TENSOR = {
     "name": "images", "shape": [1, 1, 28, 28], "datatype": "FP32", "data": [0.5] * 784,
 }  # fmt: skip
@@ -30,13 +44,20 @@ BODY = json.dumps({"inputs": [TENSOR]}).encode()
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Server]:
-    """A server whose limits of time are a second."""
+    """A server that waits one second for a request."""
     with serving(before=IMPATIENT) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Server]:
+    """A server whose model takes half a second, and that waits 3 s for a client to read."""
+    with serving(before=SLOW) as running:
+        yield running
+
+
 def answer(server: Server, *sent: bytes, half_closed: bool = False) -> bytes:
-    """All that comes back until the server hangs up."""
+    """Send the parts; return all that is received until the server closes the connection."""
     with server.socket() as client:
         for part in sent:
             client.sendall(part)
@@ -65,9 +86,9 @@ def head(path: str, length: int, *fields: str) -> bytes:
         (b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b" 408 "),
         (b"", b""),
     ],
-    ids=["headers", "a byte", "a body shorter than it says", "chunks", "nothing"],
+    ids=["headers", "a byte", "a body shorter than its length", "chunks", "nothing"],
 )
-def test_what_does_not_arrive_in_time_is_hung_up_on(
+def test_a_request_that_does_not_arrive_in_time_is_closed(
     impatient: Server, sent: bytes, status: bytes
 ) -> None:
     began = time.monotonic()
@@ -77,7 +98,7 @@ def test_what_does_not_arrive_in_time_is_hung_up_on(
     assert impatient.ask("GET", "/v2/health/live")[0] == 200
 
 
-def test_a_client_that_trickles_is_hung_up_on(impatient: Server) -> None:
+def test_a_client_that_sends_slowly_is_closed(impatient: Server) -> None:
     began = time.monotonic()
     with impatient.socket() as client, suppress(BrokenPipeError, ConnectionResetError):
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
@@ -87,23 +108,59 @@ def test_a_client_that_trickles_is_hung_up_on(impatient: Server) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_client_that_reads_no_answers_is_hung_up_on(impatient: Server) -> None:
-    requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-    with impatient.socket() as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.settimeout(1)
-        with suppress(OSError):  # the server reads no more, because it cannot write
-            while True:
-                client.sendall(requests)
-                time.sleep(0.0005)
-        until = time.monotonic() + 20
-        while b"cnn_mnist_requests_in_flight 1.0" not in impatient.ask("GET", "/metrics")[2]:
-            assert time.monotonic() < until
-            time.sleep(0.1)
-    assert not [line for line in impatient.log if line.get("level") == "error"]
+def in_flight(server: Server) -> int:
+    """Return how many requests of other clients are being answered."""
+    metrics = server.ask("GET", "/metrics")[2].decode()
+    (line,) = [line for line in metrics.splitlines() if line.startswith(IN_FLIGHT)]
+    return int(float(line.removeprefix(IN_FLIGHT))) - 1
 
 
-def test_requests_sent_at_once_are_answered_in_turn_up_to_a_number(impatient: Server) -> None:
+def wait_for(number: int, server: Server) -> None:
+    """Wait until so many requests are in flight."""
+    until = time.monotonic() + 20
+    while in_flight(server) != number:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def stall(client: socket.socket, server: Server) -> None:
+    """Send requests without reading, until the server waits for the client to read."""
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else requests arrive together
+    before, until = in_flight(server), time.monotonic() + 20
+    while in_flight(server) == before or in_flight(server) == before:  # not for a moment only
+        assert time.monotonic() < until
+        client.sendall(b"GET /page.js HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+def test_a_client_that_reads_no_responses_is_closed_and_one_that_reads_late_is_not(
+    slow: Server,
+) -> None:
+    with slow.socket() as silent, slow.socket() as late:
+        stall(silent, slow)
+        stall(late, slow)
+        stalled = time.monotonic()
+        late.settimeout(0.5)
+        with suppress(TimeoutError):
+            while late.recv(1 << 20):
+                pass
+        wait_for(0, slow)  # the server has given up the silent one
+        time.sleep(max(0, stalled + SEND_TIMEOUT_S + 0.5 - time.monotonic()))
+        late.settimeout(30)
+        late.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in late.recv(1 << 16)[:20]
+    assert not [line for line in slow.log if line.get("level") == "error"]
+
+
+def test_a_client_that_disconnects_before_its_responses_causes_no_error(slow: Server) -> None:
+    with slow.socket() as client:
+        client.sendall((head(INFER, len(BODY)) + BODY) * 2)
+        wait_for(1, slow)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(0, slow)
+    assert not [line for line in slow.log if line.get("level") == "error"]
+
+
+def test_pipelined_requests_are_answered_in_order_up_to_a_limit(impatient: Server) -> None:
     request = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     received = answer(impatient, request * 5 + last)
@@ -112,14 +169,14 @@ def test_requests_sent_at_once_are_answered_in_turn_up_to_a_number(impatient: Se
     assert answer(impatient, request * 1000).count(b"HTTP/1.1 200 ") == 16
 
 
-def test_a_half_closed_client_gets_its_answer(impatient: Server) -> None:
+def test_a_half_closed_client_gets_its_response(impatient: Server) -> None:
     received = answer(impatient, head(INFER, len(BODY)), BODY, half_closed=True)
     assert b" 200 " in received[:20]
     assert b"probabilities" in received
     assert answer(impatient, b"GET / HTTP/1.1\r\nHo", half_closed=True) == b""
 
 
-def test_a_body_longer_than_it_says_ends_the_connection_after_the_answer(
+def test_a_body_longer_than_its_length_closes_the_connection_after_the_response(
     impatient: Server,
 ) -> None:
     received = answer(impatient, head("/predict", 1), b"xGARBAGE \x00\r\n\r\n")
@@ -140,9 +197,10 @@ def test_a_body_longer_than_it_says_ends_the_connection_after_the_answer(
         (b"GET /" + b"a" * 300_000 + b" HTTP/1.1\r\n\r\n", b" 431 "),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b" 400 "),
         (b"hello\r\n\r\n", b" 400 "),
+        (b"\x16" * 300_000, b" 400 "),
     ],
 )  # fmt: skip
-def test_lying_and_oversized_heads_are_refused_at_once(
+def test_wrong_and_oversized_heads_are_refused_at_once(
     impatient: Server, sent: bytes, status: bytes
 ) -> None:
     received = answer(impatient, sent)
@@ -171,7 +229,7 @@ def test_more_idle_connections_than_descriptors_do_not_keep_a_client_out() -> No
 
 
 def load(server: Server, client: int, until: threading.Event, answered: set[str]) -> set[str]:
-    """Requests, one after another, until told; the ids of those that got no answer."""
+    """Send requests until told to stop; return the ids of those without a response."""
     lost = set()
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     for number in count():
@@ -192,7 +250,7 @@ def load(server: Server, client: int, until: threading.Event, answered: set[str]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_end_under_load_loses_nothing_and_is_exit_0(workers: int) -> None:
+def test_shutdown_under_load_loses_nothing_and_is_exit_0(workers: int) -> None:
     with serving("--workers", workers) as server, ThreadPoolExecutor(8) as pool:
         until, answered = threading.Event(), set[str]()
         clients = [pool.submit(load, server, n, until, answered) for n in range(8)]
@@ -210,8 +268,8 @@ def test_the_end_under_load_loses_nothing_and_is_exit_0(workers: int) -> None:
         assert server.process.returncode == 0
         assert time.monotonic() - began < 30
         lost = set().union(*(client.result(60) for client in clients))
-    assert 503 in states  # readiness goes first
-    # what found nobody listening was never accepted; whatever was accepted has been answered
+    assert 503 in states  # readiness turns false first
+    # a request after the end of listening was never accepted; all accepted ones are answered
     accepted = {line["request_id"] for line in server.log if line.get("path") == INFER}
     assert len(answered) > 20
     assert accepted == answered
@@ -225,7 +283,7 @@ def test_ctrl_c_is_exit_130() -> None:
             assert server.end(signal.SIGINT) == 130
 
 
-def test_a_worker_that_dies_is_replaced_and_the_figures_are_of_all() -> None:
+def test_a_worker_that_dies_is_replaced_and_the_metrics_are_of_all_workers() -> None:
     with serving("--workers", 2) as server:
         found = subprocess.run(
             ["pgrep", "-P", str(server.process.pid), "-f", "multiprocessing.spawn"],
@@ -244,18 +302,9 @@ def test_a_worker_that_dies_is_replaced_and_the_figures_are_of_all() -> None:
         assert server.end() == 0
 
 
-def test_a_full_queue_is_503_and_clients_may_try_again() -> None:
+def test_a_full_queue_is_503_with_retry_after() -> None:
     tight = "from cnn_mnist.serve.settings import Settings\nSettings.__init__.__kwdefaults__.update"
-    slow = """
-import time
-from cnn_mnist.inference.model import Model
-predict = Model.predict
-def slowly(self, images):
-    time.sleep(0.5)
-    return predict(self, images)
-Model.predict = slowly
-"""
-    with serving("--threads", 1, before=f"{tight}(max_waiting=2)\n{slow}") as server:
+    with serving("--threads", 1, before=f"{tight}(max_waiting=2)\n{SLOW}") as server:
         with ThreadPoolExecutor(12) as pool:
             asked = [pool.submit(server.ask, "POST", INFER, BODY) for _ in range(12)]
             answers = [task.result() for task in asked]
@@ -272,7 +321,7 @@ def test_the_server_starts_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_many_images_at_once_are_each_answered(impatient: Server) -> None:
+def test_256_images_in_one_request_are_all_answered(impatient: Server) -> None:
     images = np.zeros((256, 1, 28, 28), np.float32)
     tensor = TENSOR | {"shape": list(images.shape), "data": images.ravel().tolist()}
     status, _, body = impatient.ask("POST", INFER, json.dumps({"inputs": [tensor]}).encode())

@@ -1,6 +1,5 @@
 """Hold a data set in memory: three splits of 28x28 images and their labels."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,6 +106,8 @@ class Dataset:
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of every image and label, in the order of the splits."""
+        import hashlib  # imported here: `predict` needs only the image size, and starts sooner
+
         digest = hashlib.sha256()
         for name, split in self.splits.items():
             digest.update(f"{name}:{len(split)}:".encode())

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from cnn_mnist.networks.layers import Crop
+from cnn_mnist.networks.custom_layers import Crop
 from cnn_mnist.networks.registry import NETWORKS
 
 

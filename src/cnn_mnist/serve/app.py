@@ -1,4 +1,4 @@
-"""The whole as one ASGI application."""
+"""Build the ASGI application: routes, error handlers, middleware, startup and shutdown."""
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from cnn_mnist.errors import BusyError, CnnMnistError, ImageError, ImageSizeError
-from cnn_mnist.serve.middleware import Gate
+from cnn_mnist.serve.middleware import Middleware
 from cnn_mnist.serve.protocol import ProtocolError
 from cnn_mnist.serve.routes import routes
 from cnn_mnist.serve.service import Service
@@ -25,14 +25,14 @@ _STATUS: dict[type[CnnMnistError], int] = {
     ImageSizeError: 413,
     ImageError: 415,
 }
-_HINTS = {
-    404: "there is no such path: /openapi.json has them all",
-    405: "the path has no such method: /openapi.json has them all",
+_MESSAGES = {
+    404: "no such path: /openapi.json lists all paths",
+    405: "the path does not allow this method: /openapi.json lists the methods",
 }
 
 
-def create_app(settings: Settings) -> Gate:
-    """The application; uvicorn's factory in every worker process.
+def create_app(settings: Settings) -> Middleware:
+    """Build the application; uvicorn calls this in every worker process.
 
     Raises:
         ModelError: the model file cannot be used.
@@ -42,8 +42,8 @@ def create_app(settings: Settings) -> Gate:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gc.collect()
-        gc.freeze()  # what stays for good is not searched again, which would hold up everything
-        with _drained_by_signals(service):
+        gc.freeze()  # later collections skip permanent objects: visiting them delays every request
+        with _drain_on_signals(service):
             yield
         service.close()
 
@@ -51,17 +51,19 @@ def create_app(settings: Settings) -> Gate:
         title="cnn-mnist",
         version="1",  # of this interface
         description='Reads handwritten digits. Every error is `{"error": "..."}`.',
-        docs_url=None,  # their pages come from other hosts
+        docs_url=None,  # these pages load scripts from other hosts
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
     )
     app.include_router(routes(service))
     for kind, status in _STATUS.items():
-        app.add_exception_handler(kind, _refusal(status))
+        app.add_exception_handler(kind, _error_handler(status))
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _refusal(400, "the query has a wrong value"))
-    return Gate(
+    app.add_exception_handler(
+        RequestValidationError, _error_handler(400, "a query parameter has an invalid value")
+    )
+    return Middleware(
         app,
         metrics=service.metrics,
         token=settings.token,
@@ -69,45 +71,45 @@ def create_app(settings: Settings) -> Gate:
     )
 
 
-def _refusal(status: int, message: str | None = None):  # type: ignore[no-untyped-def]
+def _error_handler(status: int, message: str | None = None):  # type: ignore[no-untyped-def]
     headers = {"Retry-After": "1"} if status == 503 else None
 
-    async def refuse(_: Request, error: Exception) -> JSONResponse:
+    async def handle(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"error": message or str(error)}, status, headers)
 
-    return refuse
+    return handle
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    message = _HINTS.get(error.status_code, error.detail)
+    message = _MESSAGES.get(error.status_code, error.detail)
     return JSONResponse({"error": message}, error.status_code, error.headers)
 
 
 @contextmanager
-def _drained_by_signals(service: Service) -> Iterator[None]:
-    """SIGTERM and SIGINT first turn readiness false, and end the server only a while later.
+def _drain_on_signals(service: Service) -> Iterator[None]:
+    """On SIGTERM and SIGINT, turn readiness false first and stop the server `drain_s` later.
 
-    uvicorn's own handlers, which end it, are set before the application starts; they are called
-    when the while is over, or at the second signal.
+    uvicorn sets its own handlers, which stop the server, before the application starts; they are
+    called when `drain_s` is over, or at the second signal.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()
-    ends = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def drain(number: signal.Signals) -> None:
-        end = ends[number]
-        assert callable(end)
+        stop = handlers[number]
+        assert callable(stop)
         delay_s = 0.0 if service.draining else service.settings.drain_s
         service.draining = True
-        loop.call_later(delay_s, end, number, None)
+        loop.call_later(delay_s, stop, number, None)
 
-    for number in ends:
+    for number in handlers:
         loop.add_signal_handler(number, drain, number)
     try:
         yield
     finally:
-        for number in ends:
+        for number in handlers:
             loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""A request's body: read within its limit, and the picture in it."""
+"""Read a request's body within its limit, and the picture in it."""
 
 from typing import Final
 
@@ -9,73 +9,74 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 RAW_NAME: Final = "-"
-"""What a picture without a file name is called, as on the command line."""
+"""The name of a picture that comes without a file name, as on the command line."""
 
-_DROPPED: Final = 4
-"""Of a body that is too large, this many times its limit is still read, and dropped: most clients
-look for the answer only when they have sent everything."""
+_DISCARDED: Final = 4
+"""A body that is too large is read, and discarded, up to this many times its limit: most clients
+read the response only when they have sent everything."""
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body.
+    """Return the whole body.
 
     Args:
         request: the request.
-        limit: its largest size in bytes.
+        limit: the largest body in bytes.
 
     Raises:
-        HTTPException: 413 it is larger; 415 it is compressed; 400 its client broke off.
+        HTTPException: 413 it is larger; 415 it is compressed; 400 the client disconnected.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPException(415, "compressed bodies are not taken: send the bytes as they are")
+        raise HTTPException(415, "compressed bodies are not accepted: send the bytes as they are")
     announced = request.headers.get("content-length", "0")
-    parts: list[bytes] = []
     size = int(announced) if announced.isascii() and announced.isdigit() else 0
-    patient = size <= _DROPPED * limit and "expect" not in request.headers
-    if size > limit and not patient:
+    # a client that sends `Expect: 100-continue` waits for a response before it sends the body
+    if size > limit and (size > _DISCARDED * limit or "expect" in request.headers):
         raise _too_large(limit)
+    parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
             if size <= limit:
                 parts.append(part)
-            elif size > _DROPPED * limit:
+            elif size > _DISCARDED * limit:
                 break
             else:
                 parts.clear()
     except ClientDisconnect as error:
-        raise HTTPException(400, "the body ended before its end") from error
+        raise HTTPException(400, "the client disconnected before the end of the body") from error
     if size > limit:
         raise _too_large(limit)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def read_picture(request: Request, limit: int) -> tuple[str, bytes]:
-    """The picture in a body: the body itself, or the part `file` of a form.
+    """Return the picture in a body: the body itself, or the part `file` of a form.
 
     Args:
         request: the request.
-        limit: of the whole body, in bytes.
+        limit: the largest body in bytes, the form included.
 
     Returns:
         The file's name and its bytes.
 
     Raises:
-        HTTPException: as `read_body`; 400 the form is damaged or has no file, or there is no body.
+        HTTPException: see `read_body`; 400 the body is empty, or the form is damaged or has no
+            file.
     """
     body = await read_body(request, limit)
     kind, _ = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
         if not body:
-            raise HTTPException(400, "there is no picture in the body")
+            raise HTTPException(400, "the body is empty: send an image")
         return RAW_NAME, body
     try:
         form = await MultiPartParser(
             request.headers, _once(body), max_files=1, max_fields=8, max_part_size=1 << 16
         ).parse()
     except (MultiPartException, FormParserError, KeyError, ValueError) as error:
-        # KeyError and ValueError: a boundary or a header that the parser does not foresee
+        # KeyError and ValueError: a boundary or a header that the parser does not expect
         message = getattr(error, "message", "")
         raise HTTPException(400, f"the form cannot be read{message and ': '}{message}") from error
     file = form.get("file")
@@ -92,7 +93,7 @@ async def _once(body: bytes):  # type: ignore[no-untyped-def]
 
 
 def _too_large(limit: int) -> HTTPException:
-    # the rest of the body stands where the next request would
+    # the connection closes because the unread rest of the body is where the next request would be
     return HTTPException(
         413, f"the body is larger than {limit:,} bytes", headers={"Connection": "close"}
     )

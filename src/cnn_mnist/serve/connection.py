@@ -1,8 +1,9 @@
-"""One client's connection: how slowly and how much it may send, and what makes room for it.
+"""Limit what one client may send, how slowly, and how many clients are connected.
 
-uvicorn's protocol has no limit on the time in which a request must arrive, on the size of its
-headers, or on clients that read no answers; and it hangs up on a client that has closed its own
-side. Here these are bounded, so that no number of bad clients keeps a good one out.
+uvicorn's protocol class has no limit on the time in which a request must arrive, on the size of
+its headers, on pipelined requests, on clients that do not read their responses, or on idle
+connections, and it drops the response to a client that has closed its sending side. The subclass
+here adds these limits, so that misbehaving clients cannot keep others out.
 """
 
 import asyncio
@@ -11,34 +12,36 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
+
+# This module is not part of uvicorn's public interface, and the subclass below overrides its
+# methods and reads its attributes, so pyproject.toml pins uvicorn's minor version. Before raising
+# the pin, compare httptools_impl.py and run tests/serve/test_serve_process.py.
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
-REQUEST_S: Final = 20.0
-"""In which a whole request must arrive, from its first byte; also for the first byte to come."""
-KEEP_ALIVE_S: Final = 75
-"""Between two requests; longer than load balancers keep theirs, so that they hang up, not we."""
-READ_S: Final = 20.0
-"""In which a client must take what it is sent, once more than the kernel's buffers wait."""
-LAST_S: Final = 0.5
-"""For which a connection is still open when the server has stopped listening."""
+REQUEST_TIMEOUT_S: Final = 20.0
+"""From the first byte of a request to its last; also from the connection to the first byte."""
+KEEP_ALIVE_TIMEOUT_S: Final = 75
+"""Between two requests; longer than load balancers allow, so that they close first, not we."""
+SEND_TIMEOUT_S: Final = 20.0
+"""For the client to read responses, once the kernel's buffers are full."""
 MAX_HEADER_BYTES: Final = 32 << 10
 MAX_PIPELINED: Final = 16
 """Requests that a client may send before the first of them is answered."""
 MAX_CONNECTIONS: Final = 4096
 RESERVED_FILES: Final = 64
-"""File descriptors that are left for everything else."""
+"""File descriptors that are kept free for everything else."""
 
 
 @cache
 def max_connections() -> int:
-    """Connections that this process keeps open at a time."""
+    """Return how many connections this process keeps open at the same time."""
     try:
         import resource
-    except ModuleNotFoundError:  # Windows, whose sockets are no file descriptors
+    except ModuleNotFoundError:  # Windows, where sockets are not file descriptors
         return MAX_CONNECTIONS
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
@@ -47,129 +50,111 @@ def max_connections() -> int:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, bounded."""
+    """uvicorn's HTTP protocol with the limits above."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._arriving = False  # the first byte of a request is here, its last is not
+        self._receiving = False  # a request has begun to arrive and is not complete
         self._in_headers = True
         self._header_bytes = 0
-        self._cycles: deque[RequestResponseCycle] = deque()  # sent, and not all answered yet
-        self._used_s = self.loop.time()
-        self._arrival: asyncio.TimerHandle | None = None
-        self._departure: asyncio.TimerHandle | None = None
+        self._unanswered: deque[RequestResponseCycle] = deque()  # in order of arrival
+        self._last_received_s = self.loop.time()
+        self._request_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
-        """No request of it is being answered."""
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first, whatever it says
+        """Whether no request of this connection waits for its response."""
+        cycle: RequestResponseCycle | None = self.cycle  # None at first, against its annotation
         return cycle is None or cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client is here; if there are too many, the one that was idle longest goes."""
+        """Handle a new connection; with too many of them, close the one idle for longest."""
         super().connection_made(transport)
-        self._expect_request()
+        self._start_request_timer()
         if len(self.connections) > max_connections():
-            idle = [
-                other for other in self.connections if isinstance(other, Connection) and other.idle
-            ]
-            min(idle, key=lambda other: other._used_s, default=self).transport.abort()
+            idle = [c for c in self.connections if isinstance(c, Connection) and c.idle]
+            min(idle, key=lambda connection: connection._last_received_s).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
+        """Handle the end of the connection."""
         super().connection_lost(exc)
-        for cycle in self._cycles:  # uvicorn itself tells the last of them only
+        for cycle in self._unanswered:  # uvicorn marks the last one only, not the one being sent
             cycle.disconnected = True
-            cycle.message_event.set()
-        self._cancel_timers()
+        for timer in (self._request_timer, self._send_timer):
+            if timer:
+                timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes of a request are here."""
-        self._used_s = self.loop.time()
-        if not self._arriving:
-            self._arriving = True
-            self._expect_request()
+        """Parse bytes of a request, and refuse headers that are too large."""
+        self._last_received_s = self.loop.time()
+        if not self._receiving:
+            self._receiving = True
+            self._start_request_timer()
         self._header_bytes += len(data) if self._in_headers else 0
         super().data_received(data)
         if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(431, f"the headers are larger than {MAX_HEADER_BYTES:,} bytes")
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client sends no more; it still gets the answer to what it has sent."""
-        if self._arriving or self.idle:
+        """Keep a half-closed connection open until a complete request has its response."""
+        if self._receiving or self.idle:
             return False
         self.cycle.keep_alive = False
         return True
 
     def on_headers_complete(self) -> None:
-        """A request's headers are here."""
-        while self._cycles and self._cycles[0].response_complete:
-            self._cycles.popleft()
-        if len(self._cycles) >= MAX_PIPELINED:
-            raise ValueError("too many requests at once")  # the parser makes it `send_400_response`
+        """Limit pipelined requests; start or queue this one."""
+        while self._unanswered and self._unanswered[0].response_complete:
+            self._unanswered.popleft()
+        if len(self._unanswered) >= MAX_PIPELINED:
+            raise ValueError("too many requests")  # the parser then calls `send_400_response`
         self._in_headers, self._header_bytes = False, 0
         super().on_headers_complete()
-        self._cycles.append(self.cycle)
+        self._unanswered.append(self.cycle)
 
     def on_message_complete(self) -> None:
-        """A whole request is here."""
-        self._arriving, self._in_headers = False, True
-        if self._arrival:
-            self._arrival.cancel()
+        """Stop the request's timer."""
+        self._receiving, self._in_headers = False, True
+        if self._request_timer:
+            self._request_timer.cancel()
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """The client does not take what it is sent."""
+        """Give a client that does not read its responses a limited time."""
         super().pause_writing()
-        self._departure = self.loop.call_later(READ_S, self.transport.abort)
+        self._send_timer = self.loop.call_later(SEND_TIMEOUT_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Stop that timer: the client reads again."""
         super().resume_writing()
-        if self._departure:
-            self._departure.cancel()
+        if self._send_timer:
+            self._send_timer.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP; the request before it still gets its answer."""
+        """Refuse bytes that are not HTTP; the requests before them are still answered."""
         if self._in_headers and not self.idle:
             self.cycle.keep_alive = False
         else:
-            self._refuse(400, "this is no HTTP request")
+            self._refuse(400, "this is not an HTTP request")
 
-    def shutdown(self) -> None:
-        """The server is stopping; a request that is on its way still gets its answer."""
-        if self.idle:
-            self.loop.call_later(LAST_S, self._end)
-        else:
-            self.cycle.keep_alive = False
+    def _start_request_timer(self) -> None:
+        if self._request_timer:
+            self._request_timer.cancel()
+        self._request_timer = self.loop.call_later(REQUEST_TIMEOUT_S, self._time_out)
 
-    def _end(self) -> None:
-        if self.idle and not self._arriving:
-            self.transport.close()
-
-    def _expect_request(self) -> None:
-        if self._arrival:
-            self._arrival.cancel()
-        self._arrival = self.loop.call_later(REQUEST_S, self._too_slow)
-
-    def _too_slow(self) -> None:
-        if self._arriving:
-            self._refuse(408, f"the request did not arrive within {REQUEST_S:.0f} seconds")
+    def _time_out(self) -> None:
+        if self._receiving:
+            self._refuse(408, f"the request did not arrive within {REQUEST_TIMEOUT_S:.0f} seconds")
         else:
             self.transport.close()
 
     def _refuse(self, status: int, error: str) -> None:
-        """Answer without the application, if nothing has been answered yet, and hang up."""
+        """Send an error without calling the application, and close."""
         if self.transport.is_closing():
             return
-        if self.idle or not self.cycle.response_started:
-            body = orjson.dumps({"error": error})
-            head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            end = b"connection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + head.encode("ascii") + end + body)
+        body = orjson.dumps({"error": error})
+        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        end = b"connection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode("ascii") + end + body)
         self.transport.close()
-
-    def _cancel_timers(self) -> None:
-        for timer in (self._arrival, self._departure):
-            if timer:
-                timer.cancel()

@@ -1,8 +1,8 @@
 """Compute the output of every layer of the network, for the page.
 
 ONNX Runtime returns only what a graph names as its outputs, so a second session is opened on a copy
-of the graph in which each layer's result is one. The layers, their names and order are the graph's
-own, so that the network that is served is the one that is shown.
+of the graph in which each layer's result is one. Layers, names and order come from the graph, so
+the page shows the network that is served.
 """
 
 from base64 import b64encode
@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from cnn_mnist.errors import ModelError
+from cnn_mnist.errors import ModelError, first_line
 from cnn_mnist.export.graph import layer_nodes
 from cnn_mnist.inference.session import open_session
 
-_UNSEEN: Final = (
+_HIDDEN: Final = (
     *("Reshape", "Flatten", "Identity", "Dropout"),
     *("Squeeze", "Unsqueeze", "Transpose", "Concat"),
 )
-"""Operators that only move values: they show nothing new."""
+"""Operators that only move values: their outputs show nothing new."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Activity:
     """`(maps, height, width)` or `(units,)`."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON: `values` in 256 levels from `low` to `high`, base64 of one byte each."""
+        """Return the values for JSON, `low` to `high` in 256 levels, one byte each, as base64."""
         low, high = float(self.values.min()), float(self.values.max())
         return {
             "name": self.name,
@@ -58,7 +58,7 @@ class Layers:
     """The layers of a model file.
 
     Args:
-        path: a model file that `inference.model.Model` takes.
+        path: a model file that `inference.model.Model` accepts.
 
     Raises:
         ModelError: its layers cannot be read.
@@ -67,13 +67,13 @@ class Layers:
     def __init__(self, path: Path) -> None:
         try:
             proto = onnx.load(path)
-            self._nodes = [n for n in layer_nodes(proto.graph) if n.op_type not in _UNSEEN]
+            self._nodes = [n for n in layer_nodes(proto.graph) if n.op_type not in _HIDDEN]
             outputs = [node.output[0] for node in self._nodes]
             del proto.graph.output[:]
             proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
             self._session = open_session(proto.SerializeToString(), threads=1)
         except Exception as error:  # onnx, protobuf and ONNX Runtime raise their own kinds
-            raise ModelError(f"the layers of {path} cannot be read: {error}") from error
+            raise ModelError(f"the layers of {path} cannot be read: {first_line(error)}") from error
 
     def activities(self, image: npt.NDArray[np.float32]) -> list[Activity]:
         """Compute the output of each layer for an image.

@@ -1,4 +1,4 @@
-"""The server's log: one JSON object a line, on standard error."""
+"""Configure the server's log: one JSON object a line, on standard error."""
 
 import logging
 from datetime import datetime, timezone
@@ -12,10 +12,10 @@ SERVE: Final = logging.getLogger("cnn_mnist.serve")
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """`time`, `level`, and `message` or an access line's fields."""
+        """Return `time`, `level`, and either `message` or the fields of a request."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(),
             "level": record.levelname.lower(),
@@ -36,7 +36,7 @@ CONFIG: Final[dict[str, Any]] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "loggers": {
         "cnn_mnist.serve": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        # what it says at INFO is said by the command line, and below WARNING anyone can fill it
+        # the command line prints what uvicorn says at INFO; any client can cause its warnings
         "uvicorn": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
     },
 }

@@ -1,4 +1,4 @@
-"""What the server tells Prometheus: requests, latency, batches, queues; of all workers together."""
+"""Collect metrics for Prometheus: requests, latency, batches and queues, summed over workers."""
 
 import os
 import re
@@ -16,15 +16,17 @@ from prometheus_client import (
 )
 
 WORKERS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable that names the folder in which workers keep their figures for each other; it is
-prometheus_client's own, set before that is imported."""
+"""The environment variable that names the folder through which workers share their metrics.
+
+prometheus_client defines it; it must be set before that library is imported.
+"""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _IMAGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Metrics:
-    """The figures of one application."""
+    """The metrics of one application."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -36,42 +38,42 @@ class Metrics:
         )
         self._seconds = Histogram(
             "cnn_mnist_request_seconds",
-            "From the request's headers to the end of its answer.",
+            "Seconds from the request's headers to the end of its response.",
             ("route",),
             buckets=_SECONDS,
             registry=self._registry,
         )
         self._batch = Histogram(
             "cnn_mnist_batch_images",
-            "Images that were run as one batch.",
+            "Images run as one batch.",
             buckets=_IMAGES,
             registry=self._registry,
         )
         self._queue = Gauge(
             "cnn_mnist_queue_depth",
-            "Requests that wait to be computed.",
+            "Requests waiting to be computed.",
             ("queue",),
             multiprocess_mode="livesum",
             registry=self._registry,
         )
         self._in_flight = Gauge(
             "cnn_mnist_requests_in_flight",
-            "Requests that are being answered.",
+            "Requests being answered.",
             multiprocess_mode="livesum",
             registry=self._registry,
         )
         self._queues = {name: self._queue.labels(name) for name in ("tensors", "pictures")}
 
-    def began(self) -> None:
-        """A request has come."""
+    def request_started(self) -> None:
+        """Count a request that is being answered."""
         self._in_flight.inc()
 
-    def ended(self, route: str, status: int, seconds: float) -> None:
-        """A request has been answered.
+    def request_finished(self, route: str, status: int, seconds: float) -> None:
+        """Count an answered request.
 
         Args:
-            route: the path's pattern; never the path itself, which anyone can choose.
-            status: of the answer.
+            route: the path's pattern; never the path itself, which any client can choose.
+            status: of the response.
             seconds: that it took.
         """
         self._in_flight.dec()
@@ -79,26 +81,26 @@ class Metrics:
         self._seconds.labels(route).observe(seconds)
 
     def batch(self, images: int) -> None:
-        """A batch is run."""
+        """Record the size of a batch that is run."""
         self._batch.observe(images)
 
     def queue(self, name: str, depth: int) -> None:
-        """The queue of `tensors` or `pictures` has changed."""
+        """Record how many requests wait in the queue `tensors` or `pictures`."""
         self._queues[name].set(depth)
 
-    def page(self) -> bytes:
-        """All figures in Prometheus' text form."""
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
         folder = os.environ.get(WORKERS_DIR)
         if folder is None:
             return generate_latest(self._registry)
-        _forget_the_dead(Path(folder))
-        together = CollectorRegistry()
-        multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        _remove_dead_workers(Path(folder))
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """A worker that was killed waits for nothing."""
+def _remove_dead_workers(folder: Path) -> None:
+    """Remove the gauges of workers that were killed: their requests no longer wait."""
     for file in folder.glob("gauge_live*_*.db"):
         match = re.search(r"_(\d+)\.db$", file.name)
         if match and not _alive(int(match[1])):

@@ -1,9 +1,9 @@
-"""What every request passes: its id, the token, the headers of its answer, the log, the figures."""
+"""Handle what all requests share: request id, token, response headers, access log, metrics."""
 
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import orjson
@@ -14,8 +14,10 @@ from cnn_mnist.serve.log import ACCESS, SERVE
 from cnn_mnist.serve.metrics import Metrics
 
 REQUEST_ID: Final = "x-request-id"
-OPEN: Final = frozenset({"/", "/style.css", "/page.js", "/v2/health/live", "/v2/health/ready"})
-"""What needs no token: the page itself, which has no secrets, and what load balancers ask."""
+PUBLIC_PATHS: Final = frozenset(
+    {"/", "/style.css", "/page.js", "/v2/health/live", "/v2/health/ready"}
+)
+"""Paths that need no token: the page, which holds no secrets, and the health checks."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _POLICY = (
@@ -32,81 +34,83 @@ _HEADERS: Final = (
 )
 
 
-class Gate:
-    """Stands before an application.
+class Middleware:
+    """Wraps an ASGI application.
 
     Args:
         app: the application.
-        metrics: told of every request.
-        token: what clients must send, except for `OPEN`; None: nothing.
-        draining: asked whether the server is about to stop.
+        metrics: counts every request.
+        token: what clients must send, except for `PUBLIC_PATHS`; None: nothing.
+        draining: returns whether the server is about to stop.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, token: str | None, draining: Any) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, token: str | None, draining: Callable[[], bool]
+    ) -> None:
         self._app, self._metrics, self._draining = app, metrics, draining
         self._bearer = token and f"Bearer {token}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application."""
+        """Handle one ASGI call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        passage = _Passage(scope, send, closing=self._draining())
-        self._metrics.began()
+        request = _RequestContext(scope, send, closing=self._draining())
+        self._metrics.request_started()
         try:
-            if self._admits(scope["path"], passage.headers):
+            if self._authorized(scope["path"], request.headers):
                 inner = scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
-                await self._app(inner, receive, passage.send)
-                passage.route = getattr(inner.get("route"), "path", passage.route)
+                await self._app(inner, receive, request.send)
+                request.route = getattr(inner.get("route"), "path", request.route)
             else:
-                await passage.refuse(
+                await request.send_error(
                     401,
-                    "this server wants a token: send Authorization: Bearer TOKEN",
+                    "this server requires a token: send Authorization: Bearer TOKEN",
                     [(b"www-authenticate", b"Bearer"), (b"connection", b"close")],
                 )
         except Exception:
-            SERVE.exception("request %s failed", passage.id)
-            if not passage.status:
-                await passage.refuse(500, "the server has failed; its log says why")
+            SERVE.exception("request %s failed", request.id)
+            if not request.status:
+                await request.send_error(500, "internal server error: see the server's log")
         finally:
-            seconds = time.perf_counter() - passage.began
-            self._metrics.ended(passage.route, passage.status, seconds)
-            ACCESS.info("", passage.line(seconds))
+            seconds = time.perf_counter() - request.started_s
+            self._metrics.request_finished(request.route, request.status, seconds)
+            ACCESS.info("", request.log_fields(seconds))
 
-    def _admits(self, path: str, headers: Headers) -> bool:
-        if self._bearer is None or path in OPEN:
+    def _authorized(self, path: str, headers: Headers) -> bool:
+        if self._bearer is None or path in PUBLIC_PATHS:
             return True
         given = headers.get("authorization", "")
         return secrets.compare_digest(given.encode(), self._bearer.encode())
 
 
-class _Passage:
-    """One request on its way through the gate."""
+class _RequestContext:
+    """One request: its id, and what the access log records of its response."""
 
     def __init__(self, scope: Scope, send: Send, *, closing: bool) -> None:
-        self.began = time.perf_counter()
+        self.started_s = time.perf_counter()
         self.headers = Headers(scope=scope)
         given = self.headers.get(REQUEST_ID, "")
         self.id = given if _ID.fullmatch(given) else secrets.token_hex(16)
-        self.route, self.status, self.size = "other", 0, 0
+        self.route, self.status, self.size_bytes = "other", 0, 0
         self._scope, self._send = scope, send
-        self._own = [*_HEADERS, (REQUEST_ID.encode("ascii"), self.id.encode("ascii"))]
-        if closing:  # the client comes again on a new connection, to a server that stays
-            self._own.append((b"connection", b"close"))
+        self._added = [*_HEADERS, (REQUEST_ID.encode("ascii"), self.id.encode("ascii"))]
+        if closing:  # the client's next request opens a connection, to a server that stays
+            self._added.append((b"connection", b"close"))
 
     async def send(self, message: Message) -> None:
-        """To the client; an answer gets the gate's headers."""
+        """Send an ASGI message to the client; a response gets the headers that all have."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *self._own]
+            message["headers"] = [*message.get("headers", ()), *self._added]
         else:
-            self.size += len(message.get("body", b""))
+            self.size_bytes += len(message.get("body", b""))
         await self._send(message)
 
-    async def refuse(
+    async def send_error(
         self, status: int, error: str, headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
-        """Answer with an error of the gate's own."""
+        """Send an error response without calling the application."""
         body = orjson.dumps({"error": error})
         fields = [
             (b"content-type", b"application/json"),
@@ -116,14 +120,14 @@ class _Passage:
         await self.send({"type": "http.response.start", "status": status, "headers": fields})
         await self.send({"type": "http.response.body", "body": body})
 
-    def line(self, seconds: float) -> dict[str, Any]:
-        """For the access log."""
+    def log_fields(self, seconds: float) -> dict[str, Any]:
+        """Return the fields of the request's line in the access log."""
         return {
             "client": (self._scope.get("client") or ["?"])[0],
             "method": self._scope["method"],
             "path": self._scope["path"][:256],
             "status": self.status,
             "seconds": round(seconds, 6),
-            "bytes": self.size,
+            "bytes": self.size_bytes,
             "request_id": self.id,
         }

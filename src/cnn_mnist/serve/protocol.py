@@ -1,9 +1,9 @@
-"""The Open Inference Protocol v2, as far as one network needs it: requests to images and back.
+"""Parse requests and render responses of the Open Inference Protocol v2, for one network.
 
-Tensors come and go as JSON, or as bytes after the JSON (the protocol's binary tensor extension).
-Source: the protocol's own text, https://github.com/kserve/open-inference-protocol, and KServe's and
-Triton's description of the extension. Whatever is accepted here is also accepted by Triton with the
-same `model.onnx`. Not covered: shared memory, sequences, types other than FP32.
+Tensors are JSON, or bytes after the JSON (the protocol's binary tensor extension). Source: the
+protocol's text, https://github.com/kserve/open-inference-protocol, and KServe's and Triton's
+description of the extension. Triton, with the same `model.onnx`, accepts every request that is
+accepted here. Not covered: shared memory, sequences, data types other than FP32.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,17 @@ from cnn_mnist.errors import CnnMnistError
 from cnn_mnist.export.triton import NAME, VERSION
 from cnn_mnist.inference.model import BATCH_SIZE
 
+INPUT: Final = "images"
 OUTPUTS: Final = ("logits", "probabilities")
+DATATYPE: Final = "FP32"
 HEADER: Final = "inference-header-content-length"
-"""How many bytes of a body are JSON, where tensors follow it as bytes."""
+"""The header with the size of the JSON, in bytes, where tensors follow it as bytes."""
 
 _FLOAT: Final = np.dtype("<f4")
 
 
 class ProtocolError(CnnMnistError):
-    """A request that is not of the protocol's form, or not of this network's."""
+    """A request that does not follow the protocol, or does not fit this network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +37,28 @@ class Request:
     """An inference request."""
 
     images: npt.NDArray[np.float32]
-    """`(N, 1, 28, 28)` in [0, 1], N from 1 to 256."""
+    """`(N, 1, 28, 28) float32 in [0, 1]`, N from 1 to `BATCH_SIZE`."""
     outputs: tuple[str, ...]
-    """Those of `OUTPUTS` that are wanted."""
+    """The requested outputs, in the order of the response."""
     binary: frozenset[str]
-    """Those that are wanted as bytes."""
+    """Those requested as bytes."""
     id: str | None
-    """To be given back."""
+    """Returned with the response."""
 
 
 def server_metadata() -> dict[str, Any]:
-    """The answer of `GET /v2`."""
+    """Return the response of `GET /v2`."""
     return {"name": NAME, "version": "2", "extensions": ["binary_tensor_data"]}
 
 
 def model_metadata(classes: int) -> dict[str, Any]:
-    """The answer of `GET /v2/models/cnn-mnist`."""
+    """Return the response of `GET /v2/models/cnn-mnist`."""
     tensors = [
-        ("images", [-1, 1, IMAGE_SIZE, IMAGE_SIZE]),
+        (INPUT, [-1, 1, IMAGE_SIZE, IMAGE_SIZE]),
         *((name, [-1, classes]) for name in OUTPUTS),
     ]
     images, *outputs = (
-        {"name": name, "datatype": "FP32", "shape": shape} for name, shape in tensors
+        {"name": name, "datatype": DATATYPE, "shape": shape} for name, shape in tensors
     )
     return {
         "name": NAME,
@@ -68,28 +70,28 @@ def model_metadata(classes: int) -> dict[str, Any]:
 
 
 def parse(body: bytes, header_bytes: int | None = None) -> Request:
-    """A request's bytes to images.
+    """Parse a request.
 
     Args:
-        body: JSON, and the tensors' bytes after it.
-        header_bytes: how many of them are JSON; None: all.
+        body: JSON, followed by the tensors' bytes.
+        header_bytes: the size of the JSON; None: the whole body.
 
     Raises:
-        ProtocolError: it is of another form.
+        ProtocolError: it does not follow the protocol, or does not fit this network.
     """
     header_bytes = len(body) if header_bytes is None else header_bytes
     if not 0 <= header_bytes <= len(body):
-        raise ProtocolError(f"{HEADER} is {header_bytes}, of {len(body)} bytes in the body")
+        raise ProtocolError(f"{HEADER} is {header_bytes}, but the body has {len(body)} bytes")
     try:
-        # a bytes object, not a view: what orjson copies least
+        # orjson copies bytes objects least
         message = orjson.loads(body[:header_bytes] if header_bytes < len(body) else body)
     except orjson.JSONDecodeError as error:
-        raise ProtocolError(f"the body is no JSON: {error}") from error
+        raise ProtocolError(f"the body is not JSON: {error}") from error
     if not isinstance(message, dict):
-        raise ProtocolError("the request is no JSON object")
+        raise ProtocolError("the request is not a JSON object")
     id_ = message.get("id")
     if id_ is not None and not isinstance(id_, str):
-        raise ProtocolError("id is no string")
+        raise ProtocolError("id is not a string")
     wanted = _list(message, "outputs") if "outputs" in message else []
     whole = _mapping(message, "parameters").get("binary_data_output") is True
     names, binary = [], set()
@@ -107,15 +109,15 @@ def parse(body: bytes, header_bytes: int | None = None) -> Request:
 def render(
     request: Request, logits: npt.NDArray[np.float32], probabilities: npt.NDArray[np.float32]
 ) -> tuple[bytes, int | None]:
-    """The answer's bytes, and how many of them are JSON; None: all."""
+    """Return a response's bytes, and the size of its JSON where tensors follow it, else None."""
     values = dict(zip(OUTPUTS, (logits, probabilities), strict=True))
     outputs: list[dict[str, Any]] = []
-    after = []
+    tensors = []
     for name in request.outputs:
-        output: dict[str, Any] = {"name": name, "datatype": "FP32", "shape": values[name].shape}
+        output: dict[str, Any] = {"name": name, "datatype": DATATYPE, "shape": values[name].shape}
         if name in request.binary:
-            after.append(np.ascontiguousarray(values[name], _FLOAT).tobytes())
-            output["parameters"] = {"binary_data_size": len(after[-1])}
+            tensors.append(np.ascontiguousarray(values[name], _FLOAT).tobytes())
+            output["parameters"] = {"binary_data_size": len(tensors[-1])}
         else:
             output["data"] = values[name].ravel()
         outputs.append(output)
@@ -123,15 +125,16 @@ def render(
     if request.id is not None:
         answer["id"] = request.id
     header = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-    return b"".join([header, *after]), len(header) if after else None
+    return b"".join([header, *tensors]), len(header) if tensors else None
 
 
-def _images(inputs: Sequence[Mapping[str, Any]], after: bytes) -> npt.NDArray[np.float32]:
-    if len(inputs) != 1 or inputs[0].get("name") != "images":
-        raise ProtocolError("inputs are one tensor, named images")
+def _images(inputs: Sequence[Mapping[str, Any]], binary: bytes) -> npt.NDArray[np.float32]:
+    """Return the one input tensor, `(N, 1, 28, 28)`; `binary` follows the JSON."""
+    if len(inputs) != 1 or inputs[0].get("name") != INPUT:
+        raise ProtocolError(f"inputs must be one tensor, named {INPUT}")
     (tensor,) = inputs
-    if tensor.get("datatype") != "FP32":
-        raise ProtocolError(f"images have datatype {tensor.get('datatype')!r}: expected FP32")
+    if tensor.get("datatype") != DATATYPE:
+        raise ProtocolError(f"{INPUT} has datatype {tensor.get('datatype')!r}: expected {DATATYPE}")
     shape = tensor.get("shape")
     if not (
         isinstance(shape, list)
@@ -140,14 +143,15 @@ def _images(inputs: Sequence[Mapping[str, Any]], after: bytes) -> npt.NDArray[np
         and 1 <= shape[0] <= BATCH_SIZE
     ):
         raise ProtocolError(
-            f"images have shape {shape}: expected [N, 1, 28, 28], N from 1 to {BATCH_SIZE}"
+            f"{INPUT} has shape {shape}: expected [N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}], "
+            f"N from 1 to {BATCH_SIZE}"
         )
     size = _mapping(tensor, "parameters").get("binary_data_size")
-    values = _numbers(tensor) if size is None else _bytes(after, size)
+    values = _numbers(tensor) if size is None else _floats(binary, size)
     if values.size != shape[0] * IMAGE_SIZE * IMAGE_SIZE:
-        raise ProtocolError(f"images hold {values.size} values: shape {shape} has another number")
+        raise ProtocolError(f"{INPUT} has {values.size} values: its shape is {shape}")
     if not (values.min() >= 0 and values.max() <= 1):  # written so that NaN fails too
-        raise ProtocolError("images have values in [0, 1], these go beyond")
+        raise ProtocolError(f"{INPUT} must have values in [0, 1]")
     return values.astype(np.float32, copy=False).reshape(shape)
 
 
@@ -155,27 +159,27 @@ def _numbers(tensor: Mapping[str, Any]) -> npt.NDArray[Any]:
     try:
         values = np.asarray(tensor.get("data"))
     except ValueError as error:  # lists of several lengths
-        raise ProtocolError("images' data is no array") from error
+        raise ProtocolError(f"data of {INPUT} is not an array") from error
     if values.dtype.kind not in "iuf":
-        raise ProtocolError("images' data is no array of numbers")
+        raise ProtocolError(f"data of {INPUT} is not an array of numbers")
     return values
 
 
-def _bytes(after: bytes, size: object) -> npt.NDArray[np.float32]:
-    if type(size) is not int or size != len(after) or size % _FLOAT.itemsize:
-        raise ProtocolError(f"images' binary_data_size is {size}: {len(after)} bytes follow")
-    return np.frombuffer(after, _FLOAT)
+def _floats(binary: bytes, size: object) -> npt.NDArray[np.float32]:
+    if type(size) is not int or size != len(binary) or size % _FLOAT.itemsize:
+        raise ProtocolError(f"binary_data_size of {INPUT} is {size}: {len(binary)} bytes follow")
+    return np.frombuffer(binary, _FLOAT)
 
 
 def _list(message: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     value = message.get(key)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ProtocolError(f"{key} is no list of objects")
+        raise ProtocolError(f"{key} is not a list of objects")
     return value
 
 
 def _mapping(message: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = message.get(key, {})
     if not isinstance(value, dict):
-        raise ProtocolError(f"{key} is no object")
+        raise ProtocolError(f"{key} is not an object")
     return value

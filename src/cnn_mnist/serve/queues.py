@@ -1,4 +1,7 @@
-"""What computes: tensors in batches, pictures one by one, both in threads and in bounded queues.
+"""Compute in thread pools with bounded queues: tensors in batches, pictures one by one.
+
+The bound is `Limits.max_waiting`: when as many requests wait in a queue, further ones get a
+`BusyError` at once, which the application answers with 503.
 
 A batch is never waited for: a free thread takes what is waiting, so one request alone is answered
 at once, and the busier the server is, the larger its batches grow. Each run of the network has one
@@ -10,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import Final, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,36 +26,39 @@ Answer: TypeAlias = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-MAX_BATCH = 64
-"""Images run at a time, if they come from several requests: beyond it only the wait grows."""
+MAX_BATCH: Final = 64
+"""Images of several requests in one batch: with more, only the latency grows."""
+
+_FULL: Final = "busy: {} requests are waiting; try again"
+_TOO_LATE: Final = "busy: the request waited too long; try again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Of a queue and what empties it."""
+    """The size of a thread pool, and the bounds of its queue."""
 
     threads: int
-    """What is computed at a time."""
+    """Batches, or pictures, computed at the same time."""
     max_waiting: int
-    """Requests in the queue."""
+    """The bound on waiting requests: while this many are queued, further requests are refused."""
     max_wait_s: float
-    """In the queue."""
+    """Longest time in the queue; requests that have waited longer are refused."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     images: Images
     answer: "asyncio.Future[Answer]"
-    since: float
+    since_s: float
 
 
 class Batcher:
-    """Runs requests that wait together as one batch.
+    """Runs waiting requests together as one batch.
 
     Args:
-        predict: images `(N, 1, 28, 28)` to logits and probabilities, safe to call from threads.
-        limits: of the queue; as many batches as threads are run at a time.
-        metrics: told of the queue's depth and the batches' sizes.
+        predict: images `(N, 1, 28, 28)` to logits and probabilities; called from several threads.
+        limits: of the threads, each of which runs one batch at a time, and of the queue.
+        metrics: records the queue's depth and the batches' sizes.
     """
 
     def __init__(
@@ -66,13 +72,13 @@ class Batcher:
         self._queue: deque[_Waiting] = deque()
 
     async def run(self, images: Images) -> Answer:
-        """Logits and probabilities of one request's images, each `(N, classes)`.
+        """Return logits and probabilities of one request's images, each `(N, classes)`.
 
         Raises:
             BusyError: the queue is full, or the request has waited in it for too long.
         """
         if len(self._queue) >= self._limits.max_waiting:
-            raise BusyError(f"busy: {self._limits.max_waiting} requests are waiting; try again")
+            raise BusyError(_FULL.format(self._limits.max_waiting))
         loop = asyncio.get_running_loop()
         waiting = _Waiting(images, loop.create_future(), loop.time())
         self._queue.append(waiting)
@@ -80,10 +86,11 @@ class Batcher:
         return await waiting.answer
 
     def close(self) -> None:
-        """Let go of the threads; what runs is finished."""
+        """Shut down the pool; running batches are finished first."""
         self._pool.shutdown(wait=True)
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start a batch in each free thread, as far as requests are waiting."""
         while self._free and (batch := self._take(loop.time())):
             self._free -= 1
             images = np.concatenate([waiting.images for waiting in batch])
@@ -92,8 +99,8 @@ class Batcher:
             run.add_done_callback(lambda run, batch=batch: self._finish(loop, run, batch))  # type: ignore[misc]
         self._metrics.queue("tensors", len(self._queue))
 
-    def _take(self, now: float) -> list[_Waiting]:
-        """The next batch: an even share of what waits for each free thread."""
+    def _take(self, now_s: float) -> list[_Waiting]:
+        """Take the next batch from the queue: an even share for each free thread."""
         share = -(-len(self._queue) // self._free)
         batch: list[_Waiting] = []
         size = 0
@@ -102,10 +109,10 @@ class Batcher:
             if batch and size + len(waiting.images) > MAX_BATCH:
                 break
             self._queue.popleft()
-            if waiting.answer.done():  # its client has gone
+            if waiting.answer.done():  # cancelled: its client has disconnected
                 continue
-            if now - waiting.since > self._limits.max_wait_s:
-                waiting.answer.set_exception(BusyError("busy: waited too long; try again"))
+            if now_s - waiting.since_s > self._limits.max_wait_s:
+                waiting.answer.set_exception(BusyError(_TOO_LATE))
                 continue
             batch.append(waiting)
             size += len(waiting.images)
@@ -117,6 +124,7 @@ class Batcher:
         run: "asyncio.Future[Answer]",
         batch: Sequence[_Waiting],
     ) -> None:
+        """Start the next batch, and give each request of this one its part of the results."""
         self._free += 1
         self._start(loop)
         error = run.exception()
@@ -134,11 +142,11 @@ class Batcher:
 
 
 class Pool:
-    """Runs functions in threads, a bounded number waiting.
+    """Runs functions in threads, with a bounded number of calls waiting.
 
     Args:
-        limits: of the queue and the threads.
-        metrics: told of the queue's depth.
+        limits: of the threads and the queue.
+        metrics: records the queue's depth.
     """
 
     def __init__(self, limits: Limits, metrics: Metrics) -> None:
@@ -153,19 +161,19 @@ class Pool:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """What the function gives; what it raises.
+        """Call the function in a thread; return its result or raise its exception.
 
         Raises:
             BusyError: the queue is full, or the call has waited in it for too long.
         """
         if self._pending >= self._limits.threads + self._limits.max_waiting:
-            raise BusyError(f"busy: {self._limits.max_waiting} requests are waiting; try again")
+            raise BusyError(_FULL.format(self._limits.max_waiting))
         loop = asyncio.get_running_loop()
-        latest = loop.time() + self._limits.max_wait_s
+        latest_s = loop.time() + self._limits.max_wait_s
 
         def call() -> Result:
-            if loop.time() > latest:
-                raise BusyError("busy: waited too long; try again")
+            if loop.time() > latest_s:
+                raise BusyError(_TOO_LATE)
             return function(*args, **kwargs)
 
         self._count(+1)
@@ -175,7 +183,7 @@ class Pool:
             self._count(-1)
 
     def close(self) -> None:
-        """Let go of the threads; what runs is finished."""
+        """Shut down the pool; running calls are finished first."""
         self._pool.shutdown(wait=True)
 
     def _count(self, change: int) -> None:

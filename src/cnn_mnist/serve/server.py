@@ -1,4 +1,4 @@
-"""The server as a process, or several: its socket, its signals, its end."""
+"""Run the server in one process or several: its socket, signals and shutdown."""
 
 import os
 import signal
@@ -12,44 +12,40 @@ from typing import Final
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from cnn_mnist.errors import ServeError
+from cnn_mnist.errors import ServeError, os_errors_as
 from cnn_mnist.serve.app import create_app
-from cnn_mnist.serve.connection import KEEP_ALIVE_S, Connection
+from cnn_mnist.serve.connection import KEEP_ALIVE_TIMEOUT_S, Connection
 from cnn_mnist.serve.log import CONFIG
 from cnn_mnist.serve.metrics import WORKERS_DIR
 from cnn_mnist.serve.settings import Settings
 
 BACKLOG: Final = 2048
-DRAIN_LIMIT_S: Final = 25
-"""In which everything accepted must be answered after listening has ended."""
+SHUTDOWN_TIMEOUT_S: Final = 25
+"""For answering all accepted requests after listening has ended."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any that is free.
+    """Return a listening socket; port 0 takes any free port.
 
     Raises:
-        ServeError: the address cannot be had.
+        ServeError: the address cannot be listened on.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
+    failed = f"cannot listen on {host}:{port} (choose another --host or --port)"
+    with os_errors_as(ServeError, failed):
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ServeError(
-            f"{host}:{port} cannot be listened on: {reason}: choose another --host or --port"
-        ) from error
 
 
 def run(settings: Settings, listening: socket.socket, workers: int = 1) -> None:
-    """Serve until SIGTERM; everything accepted is answered before this returns.
+    """Serve until SIGTERM or SIGINT; every accepted request is answered before this returns.
 
     Args:
         settings: of the application.
-        listening: from `listen`.
-        workers: processes that share it.
+        listening: the socket from `listen`.
+        workers: number of processes, which share the socket.
 
     Raises:
-        KeyboardInterrupt: it was SIGINT that ended the server, as gently.
+        KeyboardInterrupt: SIGINT ended the server; it was shut down as by SIGTERM.
     """
     config = uvicorn.Config(
         partial(create_app, settings),
@@ -62,15 +58,15 @@ def run(settings: Settings, listening: socket.socket, workers: int = 1) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_LIMIT_S,
+        timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
     if workers == 1:
-        # uvicorn raises the signal again when all is done: then it ends this call, no more
+        # uvicorn raises the signal again after its shutdown: it must not kill the process then
         signal.signal(signal.SIGTERM, lambda *_: None)
         uvicorn.Server(config).run([listening])
     else:
-        with _shared_figures():
+        with _metrics_folder():
             supervisor = _Supervisor(config, [listening])
             supervisor.run()
         if supervisor.interrupted:
@@ -78,7 +74,7 @@ def run(settings: Settings, listening: socket.socket, workers: int = 1) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's, that remembers what ended it."""
+    """uvicorn's supervisor, which also records whether SIGINT ended it."""
 
     interrupted = False
 
@@ -88,8 +84,8 @@ class _Supervisor(Multiprocess):
 
 
 @contextmanager
-def _shared_figures() -> Iterator[None]:
-    """A folder for the workers' figures; it is there before they import prometheus_client."""
+def _metrics_folder() -> Iterator[None]:
+    """Create the folder for the workers' metrics before they import prometheus_client."""
     with tempfile.TemporaryDirectory(prefix="cnn-mnist-metrics-") as folder:
         os.environ[WORKERS_DIR] = folder
         try:

@@ -1,55 +1,54 @@
-"""What a server is started with, and its limits."""
+"""Define what a server is started with, and its limits."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnn_mnist.errors import ServeError
+from cnn_mnist.errors import ServeError, os_errors_as
 from cnn_mnist.inference.model import BUNDLED
 from cnn_mnist.machine import cores
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that the application needs; it travels to worker processes by pickle."""
+    """Everything the application needs; it is pickled for worker processes."""
 
     model: Path = BUNDLED
-    """The ONNX file of a network of the ten digits."""
+    """The ONNX file of a network with 10 classes, the digits."""
     threads: int = 0
-    """How many batches, and how many pictures, are computed at a time; 0: one for each core."""
+    """Batches, and pictures, computed at the same time; 0: one for each core."""
     token: str | None = None
-    """What clients must send as `Authorization: Bearer TOKEN`; health and page files are open."""
+    """Clients must send `Authorization: Bearer TOKEN`, except for health checks and the page."""
     max_body_bytes: int = 16 << 20
-    """Of a picture: enough for any telephone's."""
+    """Largest body with a picture: enough for the photos of any phone."""
     max_tensor_bytes: int = 4 << 20
-    """Of an inference request: 256 images as JSON."""
+    """Largest body of an inference request: enough for 256 images as JSON."""
     max_pixels: int = 50_000_000
-    """Of a picture, width times height; beyond it nothing is decoded."""
+    """Largest picture, width times height; larger ones are refused before they are decoded."""
     max_waiting: int = 256
-    """Requests in each queue, of tensors and of pictures; one more is answered 503."""
+    """Most requests that wait in each queue (tensors, pictures); further requests get 503."""
     max_wait_s: float = 10.0
-    """In a queue; who has waited longer is answered 503."""
+    """Longest time in a queue; requests that have waited longer get 503."""
     drain_s: float = 1.0
-    """From SIGTERM, when readiness turns false, to the end of listening: a load balancer's time to
-    send new clients elsewhere."""
+    """From SIGTERM, when readiness turns false, to the end of listening: time for a load balancer
+    to send new clients elsewhere."""
 
     @property
     def runners(self) -> int:
-        """`threads`, the cores counted."""
+        """Return `threads`, or the number of cores where it is 0."""
         return self.threads or cores()
 
 
 def read_token(path: Path) -> str:
-    """The token in a file: its one line.
+    """Return the token in a file: its only line.
 
     Raises:
-        ServeError: the file cannot be read, or holds no single line of printable ASCII.
+        ServeError: the file cannot be read, or is not one line of printable ASCII without spaces.
     """
-    try:
-        token = path.read_text("ascii").strip()
-    except OSError as error:
-        raise ServeError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ServeError(f"{path} is no token: expected one line of ASCII") from error
-    if not token or not token.isprintable() or " " in token:
-        raise ServeError(f"{path} is no token: expected one line without spaces")
-    return token
+    with os_errors_as(ServeError, f"{path} cannot be read"):
+        token = path.read_bytes().strip()
+    if not re.fullmatch(rb"[!-~]+", token):
+        raise ServeError(
+            f"{path} is not a token file: expected one line of printable ASCII without spaces"
+        )
+    return token.decode("ascii")

@@ -8,7 +8,7 @@ from torch import nn
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.export.tensorflow.library import quiet, tensorflow
 from cnn_mnist.export.tensorflow.variables import names, tensors
-from cnn_mnist.networks.layers import Crop, GlobalPool
+from cnn_mnist.networks.custom_layers import Crop, GlobalPool
 
 
 def keras_network(model: nn.Module) -> Any:

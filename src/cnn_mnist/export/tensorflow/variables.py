@@ -18,7 +18,7 @@ from torch import nn
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import ExportError
 from cnn_mnist.networks.classify import classify
-from cnn_mnist.networks.layers import Crop, GlobalPool
+from cnn_mnist.networks.custom_layers import Crop, GlobalPool
 from cnn_mnist.networks.trace import layer_table
 
 Array = npt.NDArray[np.float32]

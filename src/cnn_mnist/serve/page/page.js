@@ -1,9 +1,9 @@
-// The page: a sheet to draw on, and what the server makes of it. No other host is asked.
-// From the top down: words, the sheet, asking the server, showing its answer, the controls.
+// The page: a sheet to draw on, and the server's reading of it. It contacts no other host.
+// From the top down: texts, the sheet, requests to the server, showing its answer, the controls.
 
 const $ = (id) => document.getElementById(id);
 
-// ---- words ------------------------------------------------------------------------------------
+// ---- texts ------------------------------------------------------------------------------------
 
 const ENGLISH = {
   nothing: "–",
@@ -17,16 +17,16 @@ const ENGLISH = {
   maps: (n) => (n === 1 ? "1 map" : `${n} maps`),
   units: (n) => `${n} units`,
   why: {
-    Input: "The picture as the network gets it: 28 × 28 pixels, the digit centred, as in MNIST.",
-    Conv: "Small filters slide over what is before. Each looks for one pattern: an edge, a corner, later a loop.",
-    MaxPool: "Of every 2 × 2 values only the largest stays: smaller maps, and a shift matters less.",
-    AveragePool: "Of every 2 × 2 values the mean stays: smaller maps, and a shift matters less.",
-    ReduceMax: "Of every map only the largest value stays: was the pattern found, wherever it may be?",
-    ReduceMean: "Of every map the mean stays: how much of the pattern is there?",
-    Relu: "What is negative becomes zero: only what was found goes on.",
+    Input: "The network's input: 28 × 28 pixels, the digit centred, as in MNIST.",
+    Conv: "Small filters slide over the previous output. Each detects one pattern: an edge, a corner, in deeper layers a loop.",
+    MaxPool: "The largest of every 2 × 2 values is kept: smaller maps, and small shifts matter less.",
+    AveragePool: "The mean of every 2 × 2 values is kept: smaller maps, and small shifts matter less.",
+    ReduceMax: "The largest value of each map is kept: whether the pattern was found, wherever it is.",
+    ReduceMean: "The mean of each map is kept: how much of the pattern was found.",
+    Relu: "Negative values become zero: only the patterns that were found are passed on.",
     BatchNormalization: "Every map is brought to the same scale, which makes training fast and steady.",
-    Add: "Two results, added value by value: nothing that either found is lost.",
-    Gemm: "A dense layer: every unit weighs all that is before it.",
+    Add: "Two outputs are added value by value: the patterns of both are kept.",
+    Gemm: "A dense layer: every unit is a weighted sum of the whole previous output.",
     Logits: "One score for each digit. The highest wins.",
     Softmax: "The scores become probabilities that add up to 100 %.",
     Other: "One more step of the network that is served.",
@@ -103,7 +103,7 @@ const pen = canvas.getContext("2d");
 let strokes = []; // {size, erase, points: [[x, y], ...]} in the canvas' own pixels
 let picture = null; // {file, bitmap}
 let erasing = false;
-let cursor = null; // of the keyboard: {x, y, stroke}
+let cursor = null; // when drawing with the keyboard: {x, y, stroke}
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -116,7 +116,7 @@ function draw(stroke, to, ink) {
   to.beginPath();
   to.moveTo(...first);
   if (!rest.length) to.lineTo(first[0] + 0.1, first[1]);
-  rest.forEach(([x, y], i) => { // through the middles: no corners at the pen's samples
+  rest.forEach(([x, y], i) => { // curves through the midpoints, so that the samples make no corners
     const [nextX, nextY] = rest[i + 1] ?? [x, y];
     to.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
   });
@@ -124,7 +124,7 @@ function draw(stroke, to, ink) {
   to.globalCompositeOperation = "source-over";
 }
 
-function place() { // where a picture lies on the canvas: all of it, as large as fits
+function place() { // where the picture is on the canvas: as large as fits
   const { width, height } = picture.bitmap;
   const scale = Math.min(canvas.width / width, canvas.height / height);
   const [w, h] = [width * scale, height * scale];
@@ -173,7 +173,7 @@ async function open(file) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
-  } catch { // a form that the server may know and the browser does not: TIFF
+  } catch { // a format that the server may support and the browser does not, such as TIFF
     bitmap = await createImageBitmap(new ImageData(8, 5));
   }
   clear();
@@ -181,17 +181,17 @@ async function open(file) {
   changed();
 }
 
-async function sheet() { // what is on it, as a file: dark on white, whatever the theme
+async function sheet() { // the drawing or picture as a file: dark ink on white in both themes
   if (picture) return picture.file;
   const ink = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
   for (const stroke of strokes) draw(stroke, ink.getContext("2d"), "#000");
   return new Promise((done) => ink.toBlob(done, "image/png"));
 }
 
-// ---- asking the server: one question at a time, always the newest -------------------------------
+// ---- requests to the server: one at a time, always for the newest drawing -----------------------
 
-let answer = null; // the server's, or {error}
-let chosen = 0; // which digit's bars and layers are shown
+let answer = null; // the server's JSON: a reading with layers, or {error}
+let chosen = 0; // the index of the digit whose bars and layers are shown
 let version = 0;
 let asking = false;
 
@@ -262,7 +262,7 @@ function showText(digits) {
   text.classList.toggle("words", Boolean(answer) && !read);
   text.classList.toggle("refused", refused || Boolean(answer?.error));
   if (text.textContent !== said) text.textContent = said;
-  // a screen reader hears the answer once the drawing rests, not every change of it
+  // a screen reader announces the answer when the drawing is finished, not every change
   clearTimeout(resting);
   const sure = read && percent(Math.min(...digits.map((digit) => digit.probability)));
   resting = setTimeout(() => { $("spoken").textContent = read ? words.spoken(read, sure) : said; }, 700);
@@ -297,7 +297,7 @@ function showDigits(digits) {
     button.setAttribute("aria-pressed", String(i === chosen));
     button.setAttribute("aria-label", words.digit(i + 1, name(digits[i])));
     button.lastChild.textContent = name(digits[i]);
-    paint(button.firstChild, [1, 28, 28], decode(digits[i].image), 0, 1);
+    paint(button.firstChild, imageShape(digits[i].image), decode(digits[i].image), 0, 1);
   });
 }
 
@@ -309,10 +309,11 @@ function showBars(digit) {
   });
 }
 
+const inputLayer = (image) => (
+  { name: words.input, kind: "Input", shape: imageShape(image), low: 0, high: 1, values: image });
+
 function showLayers(digit) {
-  const layers = digit && answer.layers.length
-    ? [{ name: words.input, kind: "Input", shape: [1, 28, 28], low: 0, high: 1, values: digit.image }, ...answer.layers]
-    : [];
+  const layers = digit && answer.layers.length ? [inputLayer(digit.image), ...answer.layers] : [];
   $("layers").parentElement.hidden = !layers.length;
   fill($("layers"), layers.length, () => {
     const card = document.createElement("li");
@@ -361,7 +362,7 @@ function setRow(item, label, share, negative, text) {
   last.textContent = text;
 }
 
-function fill(parent, count, make, set) { // as many children as there are things; they stay in place
+function fill(parent, count, make, set) { // add or remove children until there are `count`; existing ones stay
   while (parent.children.length > count) parent.lastElementChild.remove();
   while (parent.children.length < count) parent.append(make(parent.children.length));
   [...parent.children].forEach(set);
@@ -369,9 +370,14 @@ function fill(parent, count, make, set) { // as many children as there are thing
 
 const decode = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
+function imageShape(base64) { // of a digit's image, which is square
+  const side = Math.sqrt(decode(base64).length);
+  return [1, side, side];
+}
+
 const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-function paint(target, shape, levels, low, high) { // maps side by side; units as dots, two by one
+function paint(target, shape, levels, low, high) { // maps side by side; units as dots, twice as wide as high
   const [maps, height, width] = shape.length === 3 ? shape : [shape[0], 1, 1];
   const columns = shape.length === 1
     ? 2 * Math.ceil(Math.sqrt(maps)) : Math.min(maps, maps > 48 ? 16 : 8);
@@ -416,7 +422,7 @@ function at(event) {
   return [(event.clientX - place.left) * scale, (event.clientY - place.top) * scale];
 }
 
-let stroke = null; // that the pointer is drawing
+let stroke = null; // the one that the pointer is drawing
 canvas.addEventListener("pointerdown", (event) => {
   if (event.button) return;
   canvas.setPointerCapture(event.pointerId);
@@ -466,7 +472,7 @@ addEventListener("drop", (event) => {
 });
 $("ask").onclose = () => { sessionStorage.setItem("token", $("token").value); ask(); };
 
-// An example draws itself, so that there is something to see before anything is done.
+// An example is drawn when the page opens, so that there is something to see at once.
 const arc = (x, y, rx, ry, from, to) => Array.from({ length: 17 }, (_, i) => {
   const angle = from + ((to - from) * i) / 16;
   return [x + rx * Math.cos(angle), y + ry * Math.sin(angle)];
@@ -478,7 +484,7 @@ const EXAMPLES = [
   [[[250, 150], [410, 145], [320, 460]], [...arc(620, 390, 85, 85, -2.6, 3.6), [530, 330], [600, 140]]],
 ];
 let examples = 0;
-let showing = false; // an example is on the sheet: the first stroke takes its place
+let showing = false; // whether an example is shown, which the first stroke replaces
 
 async function example() {
   clear();

@@ -1,0 +1,97 @@
+"""Describe requests and errors for the OpenAPI document, where FastAPI cannot infer them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cnn_mnist.data.dataset import IMAGE_SIZE
+from cnn_mnist.inference.model import BATCH_SIZE
+from cnn_mnist.serve import protocol
+
+_BYTES: Final = {"type": "string", "format": "binary"}
+_FORM: Final = {"type": "object", "required": ["file"], "properties": {"file": _BYTES}}
+_ERROR: Final = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "string"}},
+}
+_SHAPE: Final = {
+    "type": "array",
+    "prefixItems": [
+        {"type": "integer", "minimum": 1, "maximum": BATCH_SIZE},
+        {"const": 1},
+        {"const": IMAGE_SIZE},
+        {"const": IMAGE_SIZE},
+    ],
+    "minItems": 4,
+    "maxItems": 4,
+}
+_TENSOR: Final = {
+    "type": "object",
+    "required": ["name", "shape", "datatype"],
+    "properties": {
+        "name": {"const": protocol.INPUT},
+        "shape": _SHAPE,
+        "datatype": {"const": protocol.DATATYPE},
+        "data": {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}},
+        "parameters": {"type": "object"},
+    },
+}
+_OUTPUT: Final = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"enum": list(protocol.OUTPUTS)}, "parameters": {"type": "object"}},
+}
+_INFERENCE: Final = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": {"type": "array", "items": _TENSOR, "minItems": 1, "maxItems": 1},
+        "outputs": {"type": "array", "items": _OUTPUT},
+    },
+}
+_REASONS: Final = {
+    400: "Not of the right form",
+    401: "Wrong or missing token",
+    408: "The request arrived too slowly",
+    413: "Too large",
+    415: "Not an image, or compressed",
+    503: "Busy, or stopping: try again",
+}
+
+
+def _body(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a body by its schema for each media type."""
+    content = {kind: {"schema": schema} for kind, schema in schemas.items()}
+    return {"required": True, "content": content}
+
+
+PICTURE: Final[dict[str, Any]] = {
+    "requestBody": _body(
+        {"image/*": _BYTES, "application/octet-stream": _BYTES, "multipart/form-data": _FORM}
+    )
+}
+"""A request with a picture."""
+
+INFER: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": protocol.HEADER,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "integer", "minimum": 0},
+        }
+    ],
+    "requestBody": _body({"application/json": _INFERENCE, "application/octet-stream": _BYTES}),
+}
+"""A request of the Open Inference Protocol."""
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe a path's error responses: those given, and those that any path can have."""
+    content = {"application/json": {"schema": _ERROR}}
+    return {
+        status: {"description": _REASONS[status], "content": content}
+        for status in (*statuses, 401, 408, 503)
+    }
