@@ -26,6 +26,7 @@ from sample_networks import sample_network
 from test_tensorflow import TUTORIAL_VARIABLES
 from tiny import one_thread as one_thread  # a fixture of every test here
 from tiny import tiny_split, trained
+from torch import nn
 
 from cnn_mnist.classifier import Classifier
 from cnn_mnist.data.catalog import MNIST
@@ -332,6 +333,17 @@ def test_every_network_can_be_exported_in_every_format(
     )
     assert result["argmax_equal"] is True
     assert list(folder.iterdir()) == [path]
+
+
+def test_a_layer_with_a_setting_that_keras_lacks_is_refused(tmp_path: Path) -> None:
+    model = nn.Sequential()
+    model.add_module("conv", nn.Conv2d(1, 2, kernel_size=3, dilation=2))
+    model.add_module("flatten", nn.Flatten())
+    model.add_module("logits", nn.Linear(2 * 24 * 24, 10))
+    path = tmp_path / "export.keras"
+    with pytest.raises(ExportError, match=r"does not fit into Keras layers: .*; export it as ONNX"):
+        export_tensorflow(model, path, tiny_split(5).images, format_="keras", step=3)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("format_", FORMATS)

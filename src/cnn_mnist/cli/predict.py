@@ -130,13 +130,13 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
         for number, digit in enumerate(read_array(model, file)):
             yield f"{file}#{number}", Reading(lines=((digit,),))
         return
-    picture = sys.stdin.buffer.read() if str(file) == "-" else file
-    reading = read(picture, model)
+    image = sys.stdin.buffer.read() if str(file) == "-" else file
+    reading = read(image, model)
     if sheet:
         from cnn_mnist.reading.decode import decode
         from cnn_mnist.reading.explain import draw_reading
 
-        draw_reading(reading, decode(picture), sheet)
+        draw_reading(reading, decode(image), sheet)
     yield str(file), reading
 
 

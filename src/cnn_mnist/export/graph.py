@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from cnn_mnist.errors import ModelError
+from cnn_mnist.errors import ModelError, first_line
 from cnn_mnist.inference.model import Model
 from cnn_mnist.networks.table import Layer
 
 _ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
-"""What stands between the layers of a graph with 8-bit arithmetic."""
+"""The nodes between the layers of a graph with 8-bit arithmetic."""
 
 
 def layer_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -33,11 +33,11 @@ def onnx_layers(path: Path) -> list[Layer]:
     Raises:
         ModelError: the file is missing or not an ONNX model.
     """
-    Model(path)  # refuses what cannot be used
+    Model(path)  # refuses a file that is not such a model
     try:
         proto = onnx.shape_inference.infer_shapes(onnx.load(path))
     except Exception as error:  # onnx and protobuf raise their own kinds
-        raise ModelError(f"{path} is not an ONNX model: {error}") from error
+        raise ModelError(f"{path} is not an ONNX model: {first_line(error)}") from error
     shapes = {
         value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim[1:])
         for value in (*proto.graph.value_info, *proto.graph.output)
@@ -45,7 +45,7 @@ def onnx_layers(path: Path) -> list[Layer]:
     weights = _weights(proto.graph)
     table = []
     for node in layer_nodes(proto.graph):
-        # weight and bias; what follows them are a normalisation's statistics
+        # weight and bias; those after them are the statistics of a normalisation
         own = [weights[name] for name in node.input if name in weights][:2]
         output = shapes.get(node.output[0], ())
         kernels = own[0] if own and node.op_type in ("Conv", "Gemm") else ()

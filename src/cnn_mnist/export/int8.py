@@ -20,13 +20,13 @@ from cnn_mnist.errors import ExportError
 from cnn_mnist.inference.model import inputs
 
 WEIGHTS: Final = ("float32", "int8")
-"""How the kernels are kept in the file; either way they are multiplied in float32."""
+"""How the kernels are stored in the file; they are multiplied in float32 either way."""
 
 MAX_CHANGED: Final = 0.0005
 """Largest share of images whose class may change when a network is rounded to 8 bits."""
 
 _CALIBRATION_IMAGES: Final = 2_000
-"""How many images set the scales; the extremes of more are hardly larger."""
+"""Images that set the scales; the extremes over more images are hardly larger."""
 
 
 def pack_kernels(graph: onnx.GraphProto) -> None:
@@ -93,11 +93,11 @@ def quantize(proto: onnx.ModelProto, images: npt.NDArray[np.uint8]) -> onnx.Mode
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            # a ReLU that only sets where a scale ends stays a layer that can be shown
+            # keep a ReLU as a layer of its own, so that its output can be shown
             extra_options={"QDQKeepRemovableActivations": True},
         )
         found = onnx.load(path)
-    del found.metadata_props[:]  # the quantizer's own notes
+    del found.metadata_props[:]  # added by the quantizer
     return found
 
 

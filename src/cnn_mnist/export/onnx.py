@@ -49,7 +49,7 @@ def export_onnx(
     weights: str = "float32",
     scales: npt.NDArray[np.uint8] | None = None,
 ) -> dict[str, Any]:
-    """Write a network as `path`, after the file has given what the network gives.
+    """Write a network as an ONNX file, once the file gives the same logits as the network.
 
     Args:
         model: the network; it stays as it is.
@@ -96,7 +96,7 @@ def onnx_graph(model: nn.Module) -> onnx.ModelProto:
     """Return a network's ONNX graph, its nodes and weights named after the network's layers."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it reports on packages that no network here needs
+    exporter.setLevel(logging.ERROR)  # it warns about packages that no network here needs
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside torch's exporter

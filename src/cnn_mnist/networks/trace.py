@@ -19,12 +19,16 @@ def trace(model: nn.Module, images: torch.Tensor) -> list[tuple[str, nn.Module, 
         images: `(B, 1, 28, 28) float32 in [0, 1]`, on the model's device.
 
     Returns:
-        Name, layer and output `(B, ...)` of each layer.
+        Name, layer and output `(B, ...)` of each layer that returns a tensor.
     """
     outputs: list[tuple[str, nn.Module, torch.Tensor]] = []
 
-    def record(name: str) -> Callable[[nn.Module, Any, torch.Tensor], None]:
-        return lambda layer, inputs, output: outputs.append((name, layer, output))
+    def record(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, torch.Tensor):  # an LSTM returns a tuple
+                outputs.append((name, layer, output))
+
+        return hook
 
     traced = copy.deepcopy(model).eval()
     for name, layer in traced.named_children():

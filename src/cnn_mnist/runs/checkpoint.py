@@ -121,7 +121,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def to_bytes(checkpoint: Checkpoint) -> tuple[bytes, ...]:
-    """Return the contents of a checkpoint's files, in the order in which `from_bytes` takes them."""
+    """Return the contents of a checkpoint's files, in the order that `from_bytes` expects."""
     state = {
         "step": checkpoint.step,
         "seed": checkpoint.seed,

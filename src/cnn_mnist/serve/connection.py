@@ -74,7 +74,9 @@ class Connection(HttpToolsProtocol):
         self._start_request_timer()
         if len(self.connections) > max_connections():
             idle = [c for c in self.connections if isinstance(c, Connection) and c.idle]
-            min(idle, key=lambda connection: connection._last_received_s).transport.abort()
+            oldest = min(idle, key=lambda connection: connection._last_received_s)
+            self.connections.discard(oldest)  # its own `connection_lost` is called only later
+            oldest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Handle the end of the connection."""
@@ -151,8 +153,6 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, error: str) -> None:
         """Send an error without calling the application, and close."""
-        if self.transport.is_closing():
-            return
         body = orjson.dumps({"error": error})
         head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         end = b"connection: close\r\n\r\n"
