@@ -15,11 +15,6 @@ from typing import Any, Final
 
 from cnn_mnist.errors import RecipeError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 PRECISIONS: Final = ("float32", "bfloat16")
 
 # Limits on what a file may ask for, so that none can ask for all memory there is.
@@ -188,6 +183,11 @@ RECIPES: Final[Mapping[str, Recipe]] = _NamedRecipes()
 
 @cache
 def _read(name: str) -> Recipe:
+    # imported here: whoever reads an image need not wait for it
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     values = tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     return Recipe.from_dict({"name": name, **values})
 

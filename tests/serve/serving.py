@@ -16,6 +16,23 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+INFER = "/v2/models/cnn-mnist/infer"
+TENSOR = {
+    "name": "images", "shape": [1, 1, 28, 28], "datatype": "FP32", "data": [0.5] * 784,
+}  # fmt: skip
+BODY = json.dumps({"inputs": [TENSOR]}).encode()
+"""An inference request."""
+SLOW = """
+import time
+from cnn_mnist.inference.model import Model
+predict = Model.predict
+def slowly(self, images):
+    time.sleep(0.5)
+    return predict(self, images)
+Model.predict = slowly
+"""
+"""Makes a server's model take half a second; for `serving`."""
+
 _START = "import resource, sys\n{}\nfrom cnn_mnist.cli import main\nmain()"
 
 

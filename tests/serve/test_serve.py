@@ -14,18 +14,14 @@ import numpy as np
 import onnx
 import pytest
 import tritonclient.http as triton
-from click.testing import CliRunner
-from linear_model import save
 from PIL import Image
-from serving import Server, drawn, serving
+from serving import INFER, TENSOR, Server, drawn, serving
 
-from cnn_mnist.cli import cli
 from cnn_mnist.data import digits
 from cnn_mnist.inference.model import BUNDLED, Model
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "photos"
 FORM = "multipart/form-data; boundary=line"
-INFER = "/v2/models/cnn-mnist/infer"
 
 
 @pytest.fixture(scope="module")
@@ -276,35 +272,9 @@ def test_all_paths_but_health_and_the_page_require_the_token(tmp_path: Path) -> 
         assert server.ask("GET", "/v2", Authorization="Bearer a-secret")[0] == 200
 
 
-@pytest.mark.parametrize("content", [b"", b"two words", b"two\nlines", b"\xff"])
-def test_a_token_file_without_a_token_is_one_line_and_exit_3(
-    tmp_path: Path, content: bytes
-) -> None:
-    file = tmp_path / "token"
-    file.write_bytes(content)
-    result = CliRunner().invoke(cli, ["serve", "--token-file", str(file)])
-    assert result.exit_code == 3
-    assert result.stderr.count("\n") == 1
-    assert "is not a token file" in result.stderr
-
-
-def test_a_model_that_cannot_be_served_is_one_line_and_exit_3(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("linear_model.WEIGHTS", np.zeros((784, 26), np.float32))
-    save(tmp_path / "letters.onnx", shape=("batch", 26))
-    for model, says in (
-        (tmp_path / "letters.onnx", "26 classes"),
-        (tmp_path / "no", "not a model"),
-    ):
-        result = CliRunner().invoke(cli, ["serve", "--model", str(model)])
-        assert result.exit_code == 3
-        assert result.stderr.count("\n") == 1
-        assert says in result.stderr
-
-
-def test_a_port_in_use_is_one_line_and_exit_3(server: Server) -> None:
-    result = CliRunner().invoke(cli, ["serve", "--port", str(server.port)])
-    assert result.exit_code == 3
-    assert result.stderr.count("\n") == 1
-    assert "choose another" in result.stderr
+def test_256_images_in_one_request_are_all_answered(server: Server) -> None:
+    images = np.zeros((256, 1, 28, 28), np.float32)
+    tensor = TENSOR | {"shape": list(images.shape), "data": images.ravel().tolist()}
+    status, _, body = server.ask("POST", INFER, json.dumps({"inputs": [tensor]}).encode())
+    assert status == 200
+    assert json.loads(body)["outputs"][0]["shape"] == [256, 10]

@@ -6,27 +6,23 @@ imports are inside the verb that needs them.
 
 import sys
 import warnings
+from importlib import import_module
+from typing import Final
 
 import click
 
 from cnn_mnist import __version__
-from cnn_mnist.cli.data import data
-from cnn_mnist.cli.evaluate import evaluate
-from cnn_mnist.cli.export import export
-from cnn_mnist.cli.import_ import import_
-from cnn_mnist.cli.model import model
-from cnn_mnist.cli.predict import predict
-from cnn_mnist.cli.report import report
-from cnn_mnist.cli.serve import serve
-from cnn_mnist.cli.train import train
-from cnn_mnist.cli.trials import trials
 from cnn_mnist.errors import CnnMnistError, CnnMnistWarning, reason_of
 
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
+
+VERBS: Final = ("train", "evaluate", "predict", "serve", "trials", "report", "export", "import",
+                "model", "data")  # fmt: skip
+"""In the order of use."""
 
 
 class _Verbs(click.Group):
-    """Print errors and warnings of the package as one line each; exit with the error's code."""
+    """Import a verb when it is called, and print the package's errors as one line each."""
 
     def invoke(self, ctx: click.Context) -> object:
         with warnings.catch_warnings():
@@ -45,7 +41,14 @@ class _Verbs(click.Group):
                 ctx.exit(INTERRUPTED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order of use, not alphabetical
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        name = "import_" if cmd_name == "import" else cmd_name  # a keyword of Python
+        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
+        return command
 
 
 def _print(kind: str, message: str) -> None:
@@ -67,10 +70,6 @@ def cli() -> None:
     standard output is one JSON object. Exit codes: 0 done, 2 wrong usage, 3 bad input or data, 130
     interrupted by Ctrl-C (143 by SIGTERM); training writes a checkpoint first.
     """
-
-
-for _verb in (train, evaluate, predict, serve, trials, report, export, import_, model, data):
-    cli.add_command(_verb)
 
 
 def main() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnn_mnist.cli.options import FILE, changed, default_run_dir, load_data, training_options
+from cnn_mnist.cli.options import FILE, load_data
 from cnn_mnist.cli.output import emit, layer_text
 from cnn_mnist.cli.report import write_report_of
+from cnn_mnist.cli.training_options import changed, default_run_dir, training_options
 from cnn_mnist.errors import CnnMnistWarning, needs_extra
 
 if TYPE_CHECKING:

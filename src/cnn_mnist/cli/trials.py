@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from cnn_mnist.cli.options import FILE, changed, default_run_dir, load_data, training_options
+from cnn_mnist.cli.options import FILE, load_data
 from cnn_mnist.cli.output import emit
+from cnn_mnist.cli.training_options import changed, default_run_dir, training_options
 from cnn_mnist.errors import needs_extra
 
 

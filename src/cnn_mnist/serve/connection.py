@@ -15,7 +15,7 @@ import orjson
 
 # This module is not part of uvicorn's public interface, and the subclass below overrides its
 # methods and reads its attributes, so pyproject.toml pins uvicorn's minor version. Before raising
-# the pin, compare httptools_impl.py and run tests/serve/test_serve_process.py.
+# the pin, compare httptools_impl.py and run tests/serve/test_connection.py.
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -74,9 +74,7 @@ class Connection(HttpToolsProtocol):
         self._start_request_timer()
         if len(self.connections) > max_connections():
             idle = [c for c in self.connections if isinstance(c, Connection) and c.idle]
-            oldest = min(idle, key=lambda connection: connection._last_received_s)
-            self.connections.discard(oldest)  # its own `connection_lost` is called only later
-            oldest.transport.abort()
+            min(idle, key=lambda connection: connection._last_received_s).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Handle the end of the connection."""
