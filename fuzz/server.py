@@ -1,11 +1,13 @@
 """Fuzz the server with damaged and senseless requests: no crash, no status 5xx except 503.
 
-    python fuzz/server.py --n 2000 > benchmarks/results/serve_fuzz.json
+    python fuzz/server.py --n 100000 > benchmarks/results/serve_fuzz.json
 
-Three kinds of requests: those that schemathesis generates from the server's own OpenAPI document,
-valid and invalid, `n` for each path; each path with each of the eight methods and several bodies;
-and `n` damaged requests as raw bytes. The last line of standard output is one JSON object; failures
-are printed.
+Three kinds of requests: `n` hostile bodies (JSON, binary tensors, forms, pictures; see `bodies`),
+`CLIENTS` at a time; those that schemathesis generates from the server's own OpenAPI
+document, valid and invalid, and each path with each of the eight methods; and damaged requests as
+raw bytes. Meanwhile another process asks for the server's health, and afterwards its peak of memory
+is compared to what it had when idle. The last line of standard output is one JSON object; failures
+are printed. Needs Linux.
 """
 
 import argparse
@@ -17,12 +19,16 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import requests
 import schemathesis
+from bodies import INFER, case
+from health import SLOW_S, watched
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from pictures import drawing, mutated
 from schemathesis.generation import GenerationMode
@@ -30,7 +36,7 @@ from schemathesis.generation import GenerationMode
 from cnn_mnist.machine import machine, versions
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-INFER = "/v2/models/cnn-mnist/infer"
+CLIENTS = 8
 
 
 class Watch:
@@ -38,6 +44,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
+        self.lock = threading.Lock()
         self.wrong = 0
 
     def see(self, what: str, status: int | str) -> None:
@@ -47,6 +54,25 @@ class Watch:
         if not fine and status != 503:
             self.wrong += 1
             print(f"{what}: {status}")
+
+
+def bodies(url: str, count: int, watch: Watch) -> None:
+    """Send hostile bodies, several at a time."""
+    session = threading.local()
+
+    def send(number: int) -> None:
+        if not hasattr(session, "own"):
+            session.own = requests.Session()
+        asked = case(number)
+        post = partial(session.own.post, url + asked.path, asked.body, timeout=60)
+        status = _status(partial(post, headers=asked.headers))
+        closed = isinstance(status, str) and status.startswith("no answer")
+        with watch.lock:
+            watch.see(f"{asked.kind} {number}", "closed" if closed else status)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for _ in pool.map(send, range(count)):
+            pass
 
 
 def from_document(url: str, count: int, watch: Watch) -> None:
@@ -150,10 +176,16 @@ def _first_status(port: int, content: bytes) -> int | str:
     return max(worst, default="closed")
 
 
+def memory(pid: int, field: str) -> int:
+    """Return the resident memory of a process in bytes: `VmRSS` now, `VmHWM` at its peak."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition(f"{field}:")[2].split()[0]) * 1024
+
+
 def run(count: int) -> dict[str, Any]:
     """Send all three kinds of requests to a server of their own; return the counts."""
     command = [sys.executable, "-m", "cnn_mnist", "serve", "--port", "0"]
-    watches = {"document": Watch(), "raw": Watch()}
+    watches = {"bodies": Watch(), "document": Watch(), "raw": Watch()}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         match = re.search(r"http://127\.0\.0\.1:(\d+)", process.stderr.readline())
@@ -165,9 +197,14 @@ def run(count: int) -> dict[str, Any]:
         )
         reader.start()
         try:
-            url = match[0]
-            from_document(url, count, watches["document"])
-            raw(int(match[1]), count, watches["raw"])
+            url, port = match[0], int(match[1])
+            requests.get(f"{url}/v2/health/ready", timeout=30)
+            idle_bytes = memory(process.pid, "VmRSS")
+            with watched(port) as health:
+                bodies(url, count, watches["bodies"])
+                from_document(url, max(20, count // 50), watches["document"])
+                raw(port, max(20, count // 50), watches["raw"])
+            peak_bytes = memory(process.pid, "VmHWM")
             alive = requests.get(f"{url}/v2/health/ready", timeout=30).status_code == 200
         finally:
             process.terminate()
@@ -182,13 +219,16 @@ def run(count: int) -> dict[str, Any]:
         "tracebacks": len(tracebacks),
         "alive": alive,
         "exit_code": code,
+        "idle_bytes": idle_bytes,
+        "peak_bytes": peak_bytes,
+        "health": {"limit_s": SLOW_S, **vars(health)},
     }
 
 
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--n", type=int, default=2000, help="cases for each path, and raw requests")
+    parser.add_argument("--n", type=int, default=2000, help="number of bodies")
     result = run(parser.parse_args().n)
     print(json.dumps(result | {"versions": versions(), "machine": machine()}))
 

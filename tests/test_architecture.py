@@ -22,7 +22,10 @@ FILES = sorted(SOURCE.rglob("*.py"))
     ("module", "forbidden"),
     [
         ("cnn_mnist", {"numpy", "torch", "onnxruntime", "click", "rich", "PIL"}),
-        ("cnn_mnist.cli", {"numpy", "torch", "onnxruntime", "rich", "PIL"}),
+        *[
+            (f"cnn_mnist.cli.{path.stem}", {"numpy", "torch", "onnxruntime", "rich", "PIL"})
+            for path in sorted((SOURCE / "cli").glob("*.py"))
+        ],
         ("cnn_mnist.classifier", {"tensorflow"}),
         ("cnn_mnist.inference.model", {"torch", "onnx", "sklearn", "requests", "rich"}),
         ("cnn_mnist.reading.reader", {"torch", "onnx", "sklearn", "requests", "rich"}),

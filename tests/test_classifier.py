@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tiny import Watch, tiny_dataset, tiny_recipe, tiny_split
 from tiny import one_thread as one_thread  # a fixture of every test here
 
@@ -14,7 +15,7 @@ from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.errors import ImageError, RecipeError, RunError
 from cnn_mnist.inference.model import Model
 from cnn_mnist.runs.checkpoint import newest
-from cnn_mnist.runs.json_files import read_json
+from cnn_mnist.runs.json_files import read_json, write_json
 
 DATA = tiny_dataset()
 
@@ -150,13 +151,13 @@ def test_prediction_after_more_training_uses_the_new_weights(
     mnist_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exports = []
-    export_onnx = classifier_module.export_onnx
+    export_network = classifier_module.export_network
 
     def count(*arguments: Any, **options: Any) -> dict[str, Any]:
         exports.append(arguments[1])
-        return export_onnx(*arguments, **options)
+        return export_network(*arguments, **options)
 
-    monkeypatch.setattr(classifier_module, "export_onnx", count)
+    monkeypatch.setattr(classifier_module, "export_network", count)
 
     def predict() -> Any:
         predictions = mnist_classifier.predict(DATA.test.images)
@@ -184,6 +185,19 @@ def test_floats_are_predicted_like_bytes(mnist_classifier: Classifier) -> None:
     np.testing.assert_array_equal(results[1], results[2])
 
 
+def test_tensors_and_lists_are_predicted_like_arrays(mnist_classifier: Classifier) -> None:
+    images = tiny_split(4).images
+    mnist_classifier.train(DATA, steps=5)
+    results = [
+        np.stack([prediction["probabilities"] for prediction in mnist_classifier.predict(given)])
+        for given in (images, torch.from_numpy(images), list(images), images.tolist())
+    ]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+    with pytest.raises(ImageError, match="images cannot be of type str"):
+        next(mnist_classifier.predict("images.npy"))
+
+
 @pytest.mark.parametrize("exported", [False, True])
 @pytest.mark.parametrize(
     "images", [np.zeros((2, 5, 5), np.uint8), np.full((2, 28, 28), np.nan)], ids=["shape", "nan"]
@@ -196,3 +210,26 @@ def test_images_of_another_form_are_refused(
         mnist_classifier.export(DATA.test.images)
     with pytest.raises(ImageError):
         next(mnist_classifier.predict(images))
+
+
+def test_an_evaluation_is_of_one_checkpoint_while_training_goes_on(
+    mnist_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mnist_classifier.train(DATA, steps=1)
+    all_logits = classifier_module.all_logits
+
+    def while_training(*arguments: Any) -> Any:
+        mnist_classifier.train(DATA, steps=1)
+        return all_logits(*arguments)
+
+    expected = mnist_classifier.evaluate(DATA)
+    monkeypatch.setattr(classifier_module, "all_logits", while_training)
+    assert mnist_classifier.evaluate(DATA) == expected
+
+
+def test_an_evaluation_without_accuracy_does_not_hinder_an_export(
+    mnist_classifier: Classifier,
+) -> None:
+    mnist_classifier.train(DATA, steps=1)
+    write_json(mnist_classifier.run.evaluation_file, {"global_step": 1})
+    assert mnist_classifier.export(DATA.test.images)["argmax_equal"]

@@ -1,14 +1,19 @@
 """Durable, atomic writes."""
 
+import errno
 import hashlib
 import os
+import stat
 import threading
+import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from cnn_mnist import files
+from cnn_mnist.errors import CnnMnistWarning
 
 
 def test_sha256_is_of_all_bytes_of_a_file_larger_than_one_chunk(tmp_path: Path) -> None:
@@ -54,6 +59,76 @@ def test_content_is_on_the_disk_before_it_has_its_name_and_the_name_before_it_re
     monkeypatch.setattr(os, "fsync", lambda _: events.append(("fsync", path.exists())))
     files.replace(path, b"new")
     assert events == [("fsync", False), ("fsync", True)]
+
+
+@pytest.fixture
+def no_warning_yet() -> None:
+    """Forget that this process has warned before."""
+    files.warn_once.cache_clear()
+
+
+@pytest.mark.usefixtures("no_warning_yet")
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_that_refuses_fsync_is_named_once_and_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    named = f"file system at {files.mount_point(tmp_path)} does not say .*{os.strerror(code)}"
+    with pytest.warns(CnnMnistWarning, match=named):
+        files.replace(tmp_path / "a", b"first")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        files.replace(tmp_path / "a", b"second")
+        files.replace_with(tmp_path / "folder", folder_of("b"))
+    assert contents(tmp_path) == {"a": "second", "folder/b": "new"}
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fails_at_fsync_is_an_error_and_the_old_content_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    files.replace(tmp_path / "a", b"old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        files.replace(tmp_path / "a", b"new")
+    assert contents(tmp_path) == {"a": "old"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="it is simulated with POSIX calls")
+def test_no_file_is_synced_that_is_open_for_reading_only_which_windows_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl  # Windows has none
+
+    synced = []
+
+    def sync(descriptor: int) -> None:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            synced.append(descriptor)
+            if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+                raise OSError(errno.EBADF, "as Windows says")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    files.replace(tmp_path / "a", b"new")
+    files.replace_with(tmp_path / "b", file_of("new"))
+    files.replace_with(tmp_path / "folder", folder_of("c"))
+    assert len(synced) == 3
+
+
+def test_threads_and_containers_of_the_same_pid_write_under_names_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with ExitStack() as stack:
+        folders = [stack.enter_context(files.temporary_folder(tmp_path / "a")) for _ in range(9)]
+        assert len(set(folders)) == 9
 
 
 def test_a_reader_sees_the_old_content_or_the_new_never_a_part(tmp_path: Path) -> None:

@@ -16,9 +16,12 @@ from cnn_mnist.training.augmentation import AUGMENTATIONS
 from cnn_mnist.training.hooks import HOOKS
 from cnn_mnist.training.optimizers import OPTIMIZERS
 from cnn_mnist.training.schedules import SCHEDULES
+from cnn_mnist.training.trials import run_trials
 
 OWN = """
 from torch import nn
+
+number = 7
 
 def line(classes, *, dropout):
     return nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
@@ -76,6 +79,38 @@ def test_a_name_that_comes_from_a_file_is_never_imported(own: str, tmp_path: Pat
 def test_a_part_that_cannot_be_imported_is_one_line(name: str, own: str) -> None:
     with pytest.raises(RecipeError, match=f"network '{re.escape(name)}' cannot be imported: "):
         NETWORKS.resolve(name)
+
+
+@pytest.mark.parametrize("code", ["def broken(:", "raise RuntimeError('no GPU here')"])
+def test_a_users_module_that_cannot_be_imported_is_one_line(code: str, own: str) -> None:
+    Path("broken_nets.py").write_text(code)
+    with pytest.raises(RecipeError, match="network 'broken_nets:f' cannot be imported: "):
+        NETWORKS.resolve("broken_nets:f")
+
+
+def test_a_part_that_is_not_a_function_is_refused(own: str) -> None:
+    with pytest.raises(RecipeError, match="network 'own_nets:number' is not a function"):
+        NETWORKS.resolve("own_nets:number")
+
+
+def test_two_parts_of_one_name_are_refused() -> None:
+    registry: Registry[object] = Registry("part", "cnn_mnist.registry")
+    registry.register("mine")(len)
+    with pytest.raises(RecipeError, match="two parts are called 'mine'"):
+        registry.register("mine")(max)
+
+
+def test_trials_in_processes_take_a_network_of_the_users_own(own: str, tmp_path: Path) -> None:
+    NETWORKS.resolve(own)
+    result = run_trials(
+        tmp_path / "runs",
+        tiny.tiny_recipe(network=own, steps=2),
+        tiny.tiny_dataset(),
+        n=2,
+        device="cpu",
+        processes=2,
+    )
+    assert result["n"] == 2
 
 
 def test_the_command_line_takes_a_network_of_the_users_own(own: str, tmp_path: Path) -> None:

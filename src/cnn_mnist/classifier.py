@@ -1,14 +1,13 @@
-"""Offer the tutorial's Estimator verbs over a run directory.
+"""Offer the methods of the tutorial's Estimator over a run directory.
 
 mnist_classifier = Classifier("runs/mnist", recipe="tutorial")
 mnist_classifier.train("mnist")
 mnist_classifier.evaluate("mnist")   # {"accuracy": ..., "loss": ..., "global_step": 20000, ...}
-for prediction in mnist_classifier.predict(images):
-prediction["classes"], prediction["probabilities"]
+next(mnist_classifier.predict(images))   # {"classes": 7, "probabilities": ...}
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,25 +18,36 @@ import numpy.typing as npt
 from cnn_mnist.data.dataset import IMAGE_SIZE, Dataset, Split
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import RunError, needs_extra
-from cnn_mnist.evaluation.calibration import fit_temperature
 from cnn_mnist.evaluation.metrics import all_logits, metrics
 from cnn_mnist.inference.model import Model, inputs
+from cnn_mnist.reading.arrays import to_array
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.identity import read_identity, recipe_and_seed
 from cnn_mnist.runs.json_files import read_json, write_json
+from cnn_mnist.runs.lock import locked
 from cnn_mnist.runs.run import Run, drop_old_checksums
 
 with needs_extra("train", "training"):
     from torch import nn
 
-    from cnn_mnist.export.onnx import export_onnx
-    from cnn_mnist.export.temperature import fold_temperature
-    from cnn_mnist.export.tensorflow.formats import FORMATS, export_tensorflow
+    from cnn_mnist.export.network import export_network
     from cnn_mnist.networks.build import build, load_weights
     from cnn_mnist.networks.classify import classify
     from cnn_mnist.runs.checkpoint import Checkpoint, newest
     from cnn_mnist.training.hooks import Hook
     from cnn_mnist.training.loop import train
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation:
+    """One checkpoint, scored on one split."""
+
+    network: nn.Module
+    """On the CPU."""
+    logits: npt.NDArray[np.float32]
+    """`(N, classes)`, of every image of the split."""
+    metrics: dict[str, Any]
+    """See `Classifier.evaluate`."""
 
 
 class Classifier:
@@ -115,46 +125,15 @@ class Classifier:
             RunError: nothing was trained here, or on a data set with fewer classes.
             CnnMnistError: see `cnn_mnist.data.load.load`.
         """
-        dataset = _dataset(data)
-        return self.score(self.logits(dataset, split=split), dataset, split=split)
+        return self.evaluation(data, split=split).metrics
 
-    def score(
-        self, logits: npt.NDArray[np.float32], dataset: Dataset, *, split: str = "test"
-    ) -> dict[str, Any]:
-        """Return the metrics of logits that `logits` computed; see `evaluate`."""
-        checkpoint = self._newest()
-        result = metrics(logits, dataset.splits[split].labels)
-        return {
-            "accuracy": result.pop("accuracy"),
-            "loss": result.pop("loss"),
-            "global_step": checkpoint.step,
-            "dataset": dataset.name,
-            "split": split,
-            "train_seconds": checkpoint.train_seconds,
-            **result,
-        }
+    def evaluation(self, data: Dataset | str = "auto", *, split: str = "test") -> "Evaluation":
+        """Score the newest checkpoint, and return network and logits, too; see `evaluate`."""
+        return self._evaluation(self._newest(), _dataset(data), split)
 
     def logits(self, data: Dataset | str = "auto", *, split: str = "test") -> npt.NDArray[Any]:
-        """Compute the logits of every image of a split with the newest checkpoint.
-
-        Args:
-            data: a data set, or what `cnn_mnist.data.load.load` takes.
-            split: `test`, `validation` or `train`.
-
-        Returns:
-            `(N, classes) float32`.
-
-        Raises:
-            CnnMnistError: see `evaluate`.
-        """
-        dataset = _dataset(data)
-        checkpoint = self._newest()
-        if dataset.classes > checkpoint.classes:
-            raise RunError(
-                f"{self.run.path} was trained on {checkpoint.classes} classes, "
-                f"{dataset.name} has {dataset.classes}"
-            )
-        return all_logits(partial(classify, _model(checkpoint)), dataset.splits[split])
+        """Compute the logits `(N, classes) float32` of a split; see `evaluate`."""
+        return self.evaluation(data, split=split).logits
 
     def network(self) -> nn.Module:
         """Return the newest checkpoint's network, on the CPU.
@@ -164,11 +143,11 @@ class Classifier:
         """
         return _model(self._newest())
 
-    def predict(self, images: npt.NDArray[Any]) -> Iterator[dict[str, Any]]:
+    def predict(self, images: object) -> Iterator[dict[str, Any]]:
         """Classify images with `model.onnx`, which is first brought up to the newest checkpoint.
 
         Args:
-            images: `(N, 28, 28)`, uint8 or floats in [0, 1]; 0 is paper.
+            images: an array, torch tensor or list `(N, 28, 28)`, uint8 or in [0, 1]; 0 is paper.
 
         Yields:
             For each image `classes`, the most probable class, and `probabilities`,
@@ -176,14 +155,13 @@ class Classifier:
 
         Raises:
             RunError: nothing was trained here.
-            ImageError: the array has another shape, type or range.
+            ImageError: the images are of another shape, type or range.
         """
-        model = self._current_model()
+        array, model = to_array(images), self._current_model()
         if model is None:
-            self.export(_as_uint8(images))
+            self.export(_as_uint8(array))
             model = Model(self.run.model_file)
-        _, probabilities = model.predict(images)
-        for row in probabilities:
+        for row in model.predict(array)[1]:
             yield {"classes": int(row.argmax()), "probabilities": row}
 
     def export(
@@ -203,13 +181,11 @@ class Classifier:
 
         Args:
             images: `(N, 28, 28) uint8`, real ones.
-            format_: `onnx`, or one of `cnn_mnist.export.tensorflow.formats.FORMATS`.
-            path: the file or folder; None takes the run's `model.onnx`, or the format's own name
-                in the run directory.
-            calibration: images that were not trained on: the logits are divided by the temperature
-                that fits them best, which the file carries too.
-            weights: of an ONNX file, see `cnn_mnist.export.onnx.export_onnx`.
-            scales: of an ONNX file, see there.
+            format_: see `cnn_mnist.export.network.export_network`, as the others.
+            path: the file or folder; None takes a name for each variant in the run directory.
+            calibration: see there.
+            weights: see there.
+            scales: see there.
 
         Returns:
             What `cnn_mnist.export.onnx.export_onnx` returns.
@@ -219,20 +195,19 @@ class Classifier:
             RunError: nothing was trained here.
             ExportError: the file does not give what the network gives, or cannot be written.
         """
-        checkpoint = self._newest()
-        metadata = self._metadata(checkpoint)
-        model = _model(checkpoint)
-        if calibration is not None:
-            logits = all_logits(partial(classify, model), calibration)
-            metadata["temperature"] = fit_temperature(logits, calibration.labels)
-            model = fold_temperature(model, metadata["temperature"])
-        if format_ != "onnx":
-            path = path or self.run.path / FORMATS[format_].file.format(step=checkpoint.step)
-            return export_tensorflow(model, path, images, format_=format_, step=checkpoint.step)
-        if path is None:
+        if path is None or path.resolve() == self.run.model_file.resolve():
             drop_old_checksums(self.run)
-        return export_onnx(
-            model, path or self.run.model_file, images, metadata, weights=weights, scales=scales
+        checkpoint = self._newest()
+        return export_network(
+            _model(checkpoint),
+            self._metadata(checkpoint),
+            images,
+            folder=self.run.path,
+            format_=format_,
+            path=path,
+            calibration=calibration,
+            weights=weights,
+            scales=scales,
         )
 
     def finish(self, data: Dataset | str = "auto") -> dict[str, Any]:
@@ -248,10 +223,37 @@ class Classifier:
             CnnMnistError: see `evaluate` and `export`.
         """
         dataset = _dataset(data)
-        result = self.evaluate(dataset)
-        write_json(self.run.evaluation_file, result)
-        self.export(dataset.test.images)
-        return result
+        with locked(self.run.path):
+            drop_old_checksums(self.run)
+            checkpoint = self._newest()
+            evaluation = self._evaluation(checkpoint, dataset, "test")
+            write_json(self.run.evaluation_file, evaluation.metrics)
+            export_network(
+                evaluation.network,
+                self._metadata(checkpoint),
+                dataset.test.images,
+                folder=self.run.path,
+            )
+        return evaluation.metrics
+
+    def _evaluation(self, checkpoint: Checkpoint, dataset: Dataset, split: str) -> "Evaluation":
+        if dataset.classes > checkpoint.classes:
+            raise RunError(
+                f"{self.run.path} was trained on {checkpoint.classes} classes, {dataset.name} has "
+                f"{dataset.classes}: choose another run or another data set"
+            )
+        network = _model(checkpoint)
+        logits = all_logits(partial(classify, network), dataset.splits[split])
+        result = metrics(logits, dataset.splits[split].labels)
+        about = {
+            "accuracy": result.pop("accuracy"),
+            "loss": result.pop("loss"),
+            "global_step": checkpoint.step,
+            "dataset": dataset.name,
+            "split": split,
+            "train_seconds": checkpoint.train_seconds,
+        }
+        return Evaluation(network=network, logits=logits, metrics=about | result)
 
     def _newest(self) -> Checkpoint:
         checkpoint = newest(self.run.checkpoints)
@@ -270,7 +272,7 @@ class Classifier:
         }
         evaluation = read_json(self.run.evaluation_file)
         if evaluation and evaluation.get("global_step") == checkpoint.step:
-            metadata["accuracy"] = evaluation["accuracy"]
+            metadata["accuracy"] = evaluation.get("accuracy")
         return metadata
 
     def _current_model(self) -> Model | None:

@@ -2,7 +2,7 @@
 
 Guarantee: a reader sees the old content or the new, never a part, also after a crash or a power
 cut, as far as the operating system keeps its promise on fsync. Not covered: a disk that loses its
-own cache.
+own cache, and a file system that refuses fsync: a warning says so, once.
 """
 
 import errno
@@ -13,19 +13,31 @@ import shutil
 import stat
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cnn_mnist.errors import ExportError, os_errors_as
+from cnn_mnist.errors import CnnMnistWarning, ExportError, os_errors_as, reason_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _LEFTOVER_AGE_S: Final = 3600.0
 """Older temporary files are those of a process that was killed: none writes for so long."""
+UNSUPPORTED: Final = frozenset(
+    {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+)
+"""What a file system answers to a call that it does not know."""
+
+
+@cache
+def warn_once(message: str) -> None:
+    """Warn with a `CnnMnistWarning`, once in the life of the process."""
+    warnings.warn(message, CnnMnistWarning, stacklevel=3)
 
 
 def sha256(path: Path) -> str:
@@ -52,12 +64,18 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     return content
 
 
+def mount_point(path: Path) -> Path:
+    """Return the folder where the file system of an existing path begins."""
+    path = path.resolve()
+    return next((folder for folder in (path, *path.parents) if folder.is_mount()), path)
+
+
 def write_synced(path: Path, content: bytes) -> None:
     """Write a file and wait until its bytes are on the disk."""
     with path.open("wb") as stream:
         stream.write(content)
         stream.flush()
-        os.fsync(stream.fileno())
+        _fsync(stream.fileno(), path)
 
 
 def sync_directory(path: Path) -> None:
@@ -66,9 +84,23 @@ def sync_directory(path: Path) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _fsync(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+def _fsync(descriptor: int, path: Path) -> None:
+    """Wait until an open file or directory is on the disk; warn where it cannot be known."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        warn_once(
+            f"the file system at {mount_point(path)} does not say when data is on the disk "
+            f"({reason_of(error)}): the newest files can be lost in a power cut; a folder on a "
+            "local disk is safe"
+        )
 
 
 @contextmanager
@@ -157,5 +189,5 @@ def _sync(path: Path) -> None:
     if path.is_dir():
         sync_directory(path)
     else:
-        with path.open("r+b") as stream:
-            os.fsync(stream.fileno())
+        with path.open("r+b") as stream:  # Windows syncs no file that is open for reading only
+            _fsync(stream.fileno(), path)

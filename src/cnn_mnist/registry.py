@@ -13,7 +13,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
-from cnn_mnist.errors import RecipeError
+from cnn_mnist.errors import RecipeError, first_line
 
 Part = TypeVar("Part")
 
@@ -35,7 +35,8 @@ class Registry(Generic[Part]):
         """Return a decorator that adds a part under a name."""
 
         def add(part: Part) -> Part:
-            self._parts[name] = part
+            if self._parts.setdefault(name, part) is not part:
+                raise RecipeError(f"two {self.kind}s are called {name!r}: choose another name")
             return part
 
         return add
@@ -56,7 +57,7 @@ class Registry(Generic[Part]):
         if name not in self._parts and name not in self.names():
             hint = " (your own: name it on the command line or in Python)" if ":" in name else ""
             raise RecipeError(
-                f"no {self.kind} is called {name!r}{hint}: expected {', '.join(self._parts)}"
+                f"no {self.kind} is called {name!r}{hint}: expected {', '.join(self.names())}"
             )
         return self._parts[name]
 
@@ -72,9 +73,15 @@ class Registry(Generic[Part]):
         module, colon, function = name.partition(":")
         if colon and name not in self._parts:
             if (here := str(Path.cwd())) not in sys.path:
-                sys.path.insert(0, here)
+                sys.path.append(here)
             try:
-                self._parts[name] = getattr(import_module(module), function)
-            except (ImportError, AttributeError, ValueError) as error:
-                raise RecipeError(f"{self.kind} {name!r} cannot be imported: {error}") from error
+                part = getattr(import_module(module), function)
+            except Exception as error:  # whatever the user's module raises
+                raise RecipeError(
+                    f"{self.kind} {name!r} cannot be imported: {first_line(error)}: expected "
+                    "module:function, the module here or where Python looks"
+                ) from error
+            if not callable(part):
+                raise RecipeError(f"{self.kind} {name!r} is not a function")
+            self._parts[name] = part
         return self.get(name)

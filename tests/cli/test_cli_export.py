@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from commands import refusal, result_of
+
+from cnn_mnist.inference.model import BUNDLED, Model
 
 
 def test_export_writes_the_model_again_and_reports_the_largest_difference(
@@ -41,6 +44,27 @@ def test_export_in_8_bit_arithmetic_classifies_the_same_with_the_same_layers(
         "export", trained_run[0], "--format", "keras", "--arithmetic", "int8", exit_code=2
     )
     assert "--arithmetic int8 works with --format onnx only" in said
+
+
+def test_the_bundled_model_is_exported_without_an_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = result_of("export", "--data", "digits")
+    assert result["path"] == "cnn-mnist.onnx"
+    assert result["argmax_equal"]
+    assert Model(Path("cnn-mnist.onnx")).metadata == Model(BUNDLED).metadata
+
+
+def test_a_variant_never_replaces_the_runs_own_model_file(
+    trained_run: tuple[Path, Any],
+) -> None:
+    own = trained_run[0] / "model.onnx"
+    before = own.read_bytes()
+    result = result_of("export", trained_run[0], "--weights", "int8")
+    assert result["path"] == str(trained_run[0] / "model-int8-weights.onnx")
+    assert own.read_bytes() == before
+    Path(result["path"]).unlink()
 
 
 def test_export_writes_a_small_calibrated_file_to_another_place(

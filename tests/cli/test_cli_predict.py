@@ -2,13 +2,17 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import linear_model
 import numpy as np
 import pytest
 from commands import invoke, refusal, result_of
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from cnn_mnist.data import digits, idx
 
@@ -153,3 +157,131 @@ def test_predict_repeats_the_header_in_a_long_table(
     heads = [number for number, line in enumerate(lines) if line.startswith("file ")]
     assert heads == [0, 1001]
     assert len(lines) == 1003
+
+
+# --- whatever a user names
+
+
+def seven_png(path: Path) -> Path:
+    """Write the image of a 7 that the bundled model reads."""
+    page = Image.new("L", (60, 50), 255)
+    ImageDraw.Draw(page).line([(20, 8), (38, 8), (26, 38)], 30, 4, joint="curve")
+    page.save(path)
+    return path
+
+
+def texts(*args: object) -> dict[str, str]:
+    """Return the text of each image, by its name below the folder of the test."""
+    return {Path(each["file"]).name: each["text"] for each in result_of("predict", *args)["images"]}
+
+
+def test_predict_reads_each_page_as_an_image_of_its_own(tmp_path: Path) -> None:
+    seven = Image.open(seven_png(tmp_path / "seven.png"))
+    blank = Image.new("L", seven.size, 255)
+    seven.save(tmp_path / "scan.tif", save_all=True, append_images=[blank, seven])
+    blank.save(tmp_path / "drawn.gif", save_all=True, append_images=[seven])
+    assert texts(tmp_path / "scan.tif", tmp_path / "drawn.gif") == {
+        "scan.tif#1": "7",
+        "scan.tif#2": "",
+        "scan.tif#3": "7",
+        "drawn.gif#1": "",
+        "drawn.gif#2": "7",
+    }
+    sheet = ("--explain", tmp_path / "sheet.png")
+    assert "several pages" in refusal("predict", tmp_path / "scan.tif", *sheet)
+
+
+@pytest.mark.parametrize("names", [(), ("notes.txt",), ("._a.png",), ("folder.png/",)])
+def test_predict_says_that_a_folder_holds_no_image(names: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in names:
+        (folder / name).mkdir() if name.endswith("/") else (folder / name).touch()
+    assert f"{folder} holds no image: expected .png" in refusal("predict", folder)
+
+
+def test_predict_names_each_heic_photo_of_a_folder_where_the_extra_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    assert "IMG_1.HEIC, a HEIC image, needs pillow_heif" in refusal("predict", tmp_path)
+
+
+def test_predict_skips_the_companions_that_macos_writes(tmp_path: Path) -> None:
+    seven_png(tmp_path / "a.png")
+    (tmp_path / "._a.png").write_bytes(b"\0\5\x16\7")
+    assert texts(tmp_path) == texts(tmp_path / "*.png") == {"a.png": "7"}
+
+
+def test_predict_takes_a_picture_by_its_suffix_and_an_array_in_upper_case(tmp_path: Path) -> None:
+    seven_png(tmp_path / "ubyte-scan.png")
+    with (tmp_path / "A.NPY").open("wb") as stream:
+        np.save(stream, digits.load().test.images[:2])
+    assert list(texts(tmp_path / "ubyte-scan.png", tmp_path / "A.NPY")) == [
+        *("ubyte-scan.png", "A.NPY#0", "A.NPY#1")
+    ]
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.png", "pipe.npy", "pipe-idx3-ubyte"])
+def test_predict_refuses_pipes_and_devices_by_name(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    for path in (tmp_path / name, Path("/dev/zero")):
+        assert f"{path} cannot be read: it is not a regular file" in refusal("predict", path)
+
+
+def test_predict_reads_standard_input_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnn_mnist.reading.decode.MAX_FILE_BYTES", 1000)
+    result = invoke("predict", "-", stdin=bytes(5000))
+    assert result.exit_code == 3
+    assert "the input has more bytes than the limit of 1,000" in result.stderr
+
+
+def test_predict_ends_quietly_when_its_reader_has_gone(tmp_path: Path) -> None:
+    np.save(tmp_path / "many.npy", np.zeros((3000, 28, 28), np.uint8))
+    for options in ((), ("--csv",), ("--json",)):
+        command = [sys.executable, "-m", "cnn_mnist", "predict", *options, "many.npy"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:  # type: ignore[call-overload]
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 141  # as of a program that SIGPIPE ended
+
+
+def test_predict_escapes_what_a_terminal_would_obey(tmp_path: Path) -> None:
+    name = "a\x1b[31m\u202egnp.png"
+    seven_png(tmp_path / name)
+    for options in ((), ("--csv",)):
+        output = invoke("predict", tmp_path / name, *options).stdout
+        assert r"a\x1b[31m\u202egnp.png" in output
+        assert not {"\x1b", "\u202e"} & set(output)
+    assert list(texts(tmp_path / name)) == [name]  # JSON has an escape of its own
+    (tmp_path / name).write_bytes(b"no image")
+    assert r"a\x1b[31m\u202egnp.png is not an image" in refusal("predict", tmp_path / name)
+
+
+@pytest.mark.parametrize("sign", "=+-@")
+def test_predict_writes_no_csv_cell_that_a_spreadsheet_takes_for_a_formula(
+    sign: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seven_png(Path(f"{sign}1.png"))
+    _, row = csv.reader(invoke("predict", "--csv", "--", f"{sign}1.png").stdout.splitlines())
+    assert row[0] == f"'{sign}1.png"
+
+
+@pytest.mark.parametrize("classes", [2, 27])
+def test_predict_takes_a_network_of_other_than_ten_classes(
+    classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear_model, "WEIGHTS", np.ones((28 * 28, classes), np.float32))
+    model = linear_model.save(tmp_path / "model.onnx", shape=("batch", classes))
+    seven = seven_png(tmp_path / "seven.png")
+    sheet = tmp_path / "sheet.png"
+    (image,) = result_of("predict", "--model", model, seven, "--explain", sheet)["images"]
+    (digit,) = image["digits"]
+    assert len(digit["probabilities"]) == classes
+    assert digit["probabilities"][digit["class"]] == digit["probability"]
+    assert image["text"] == str(digit["class"])
+    with Image.open(sheet) as drawn:
+        assert drawn.height > 200 + 10 * classes

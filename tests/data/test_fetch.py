@@ -140,14 +140,14 @@ FAILURES = {
     "hangs": "no answer in time",
     "hangs_halfway": "no answer in time",
     "drips": "not complete after 0.4 s",
-    "truncates": "it was lost",
+    "truncates": "the connection was lost",
     "truncates_silently": "truncated",
     "other_content": "not the expected file",
     "garbage": "not an IDX file",
     "nothing": "not an IDX file",
     "too_large": "larger than the limit of 1 MiB",
-    "closes": "no connection, or it was lost",
-    "redirects_endlessly": "no connection, or it was lost",
+    "closes": "the connection was lost",
+    "redirects_endlessly": "too many redirects",
 }
 
 

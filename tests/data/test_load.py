@@ -1,7 +1,10 @@
 """A data set is loaded by name or from a folder, fetched, or refused."""
 
+import errno
+import os
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +127,95 @@ def test_auto_with_an_unwritable_cache_warns_and_loads_the_digits(
     (tmp_path / "cache").write_text("in the way")
     with pytest.warns(CnnMnistWarning, match="cannot be written"):
         assert load.load("auto").name == "digits"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run as a user who has no home directory, as a container's user of any number."""
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "XDG_CACHE_HOME", "CNN_MNIST_DATA"):
+        monkeypatch.delenv(name, raising=False)
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="simulated with POSIX's table of users")
+
+
+@posix
+@pytest.mark.usefixtures("source", "homeless")
+@pytest.mark.parametrize("name", ["auto", "mnist"])
+def test_a_user_without_a_home_directory_loads_mnist_from_the_place_that_he_names(
+    idx_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    put(idx_folder, tmp_path / "data")
+    assert load.load(name, tmp_path / "data").name == "mnist"
+    monkeypatch.setenv("CNN_MNIST_DATA", str(tmp_path / "data"))
+    assert load.load(name).name == "mnist"
+
+
+@posix
+@pytest.mark.usefixtures("source", "homeless")
+def test_a_user_without_a_home_directory_or_data_is_told_what_to_set() -> None:
+    assert load.find(load.MNIST) is None
+    with pytest.raises(DownloadError, match=r"no home directory.*--data-dir.*XDG_CACHE_HOME"):
+        load.load("mnist")
+    with pytest.warns(CnnMnistWarning, match="digits are used instead: there is no home"):
+        assert load.load("auto").name == "digits"
+
+
+@posix
+@pytest.mark.usefixtures("source", "homeless")
+def test_a_user_without_a_home_directory_is_told_of_a_damaged_file(
+    idx_folder: Path, tmp_path: Path
+) -> None:
+    (put(idx_folder, tmp_path / "data") / f"{LABELS}.gz").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=LABELS):
+        load.load("mnist", tmp_path / "data")
+
+
+@pytest.fixture
+def hidden(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Return what hides a folder from this user, as another user's home directory is."""
+    stat, access = Path.stat, os.access
+    folders: list[Path] = []
+
+    def is_hidden(path: Path) -> bool:
+        return any(folder in (path, *path.parents) for folder in folders)
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if is_hidden(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: not is_hidden(path) and access(path, mode))
+    return folders.append
+
+
+@pytest.mark.usefixtures("source")
+def test_a_cache_in_another_user_s_home_directory_is_passed_over(
+    idx_folder: Path, tmp_path: Path, hidden: Callable[[Path], None]
+) -> None:
+    put(idx_folder, fetch.cache_directory())
+    put(idx_folder, tmp_path / "data")
+    hidden(tmp_path / "cache")
+    assert load.find(load.MNIST) is None
+    assert load.load("mnist", tmp_path / "data").name == "mnist"
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("folder", ["data", "data/mnist"])
+def test_a_folder_of_the_user_that_may_not_be_read_is_named(
+    idx_folder: Path, tmp_path: Path, hidden: Callable[[Path], None], folder: str
+) -> None:
+    put(idx_folder, tmp_path / "data")
+    hidden(tmp_path / folder)
+    for name, data_dir in (("auto", tmp_path / "data"), (str(tmp_path / "data" / "mnist"), None)):
+        with pytest.raises(DataError, match=f"{tmp_path / 'data'}.* cannot be read: Permission"):
+            load.load(name, data_dir)
 
 
 @pytest.mark.usefixtures("source")

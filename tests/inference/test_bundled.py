@@ -60,26 +60,6 @@ def test_it_reads_digits_of_another_source_too() -> None:
     assert evaluate(Model(BUNDLED).classify, test)["accuracy"] > 0.85
 
 
-def test_the_figures_of_its_card_are_those_measured() -> None:
-    card = (BUNDLED.parent / "README.md").read_text("utf-8")
-    metadata = FIGURES["metadata"]
-    recipe = Recipe.from_dict(json.loads(metadata["recipe"]))
-    runs = result(recipe.name)
-    seed = int(metadata["seed"])
-    assert f"the network `{recipe.network}`, trained by the recipe `{recipe.name}`" in card
-    assert f"from seed {seed}, " in card
-    assert f"--recipe {recipe.name} --seed {seed} " in card
-    assert f"{recipe.steps:,} steps of {recipe.batch_size} images" in card
-    assert f"divided by {float(metadata['temperature']):.3f}" in card
-    assert float(metadata["temperature"]) == pytest.approx(runs["temperatures"][seed])
-    assert FIGURES["accuracy"] == runs["accuracies"][seed]
-    spread = f"{runs['mean']:.2%} ± {runs['sd']:.2%} (n = {runs['n']})"
-    assert spread.replace("%", " %") in card
-    assert f"{FIGURES['accuracy']:.2%}".replace("%", " %") in card
-    assert f"{FIGURES['expected_calibration_error']:.2%}".replace("%", " %") in card
-    assert f"{FIGURES['file_bytes'] / 1e6:.1f} MB" in card
-
-
 def test_a_wheel_carries_it_and_works_where_nothing_else_is_installed(
     tmp_path: Path, idx_folder: Path
 ) -> None:

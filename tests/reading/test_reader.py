@@ -1,5 +1,6 @@
 """Pictures and arrays are read in order; candidates that are not digits are refused."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from linear_model import IMAGES, expected, save
 from PIL import Image, ImageDraw
 
@@ -16,7 +18,7 @@ from cnn_mnist.data import idx
 from cnn_mnist.errors import DataError, ImageError
 from cnn_mnist.inference.model import Model
 from cnn_mnist.reading import reader
-from cnn_mnist.reading.arrays import read_array
+from cnn_mnist.reading.arrays import is_array, read_array, to_array
 from cnn_mnist.reading.candidates import Candidate
 from cnn_mnist.reading.reader import read
 from cnn_mnist.reading.rejector import NOT_A_DIGIT, REJECTOR, TOO_SHORT, _pool
@@ -273,3 +275,89 @@ def test_a_missing_array_file_is_named(model: Model, tmp_path: Path) -> None:
         list(read_array(model, tmp_path / "images.npy"))
     with pytest.raises(DataError, match="images-idx3-ubyte"):
         list(read_array(model, tmp_path / "images-idx3-ubyte"))
+
+
+def test_upper_case_and_content_decide_what_an_array_is(model: Model, tmp_path: Path) -> None:
+    classes = expected(IMAGES).argmax(axis=1).tolist()
+    np.save(tmp_path / "images.npy", IMAGES)
+    idx.write(tmp_path / "images.idx", IMAGES)
+    for name, source in {
+        "IMAGES.NPY": "images.npy",
+        "no-suffix": "images.npy",
+        "other.dat": "images.idx",
+        "T10K-IMAGES-IDX3-UBYTE.GZ": "images.idx",
+    }.items():
+        path = tmp_path / name
+        path.write_bytes((tmp_path / source).read_bytes())
+        assert is_array(path)
+        assert [digit.class_ for digit in read_array(model, path)] == classes
+
+
+@pytest.mark.parametrize("name", ["scan-ubyte.png", "ubyte.JPG", "a.idx.tif", "IMG.HEIC", "a.pdf"])
+def test_an_image_suffix_makes_a_picture_whatever_else_is_in_the_name(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"\x93NUMPY")
+    assert not is_array(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["pipe.npy", "pipe-ubyte", "pipe"])
+def test_a_pipe_is_neither_waited_for_nor_read_as_an_array(
+    name: str, model: Model, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / name)
+    assert is_array(tmp_path / name) is (name != "pipe")
+    with pytest.raises(ImageError, match=f"{name} cannot be read: it is not a regular file"):
+        list(read_array(model, tmp_path / name))
+
+
+# --- networks of other than ten classes
+
+
+@pytest.mark.parametrize("classes", [2, 9, 26, 27])
+def test_a_network_of_other_classes_gives_its_own_and_the_rejector_only_refuses(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = [candidate(1, 0, 1), candidate(26, 1, 2), candidate(OTHER, 2, 3)]
+    monkeypatch.setattr(reader, "find_candidates", lambda picture: [row])
+    network, rejector = Oracle(classes), Oracle(11)
+    reading = read(np.zeros((9, 9), np.uint8), network, rejector=rejector)  # type: ignore[arg-type]
+    own = network.predict(np.stack([c.image for c in row]))[1]
+    assert [digit.class_ for digit in reading.digits] == [1, None, None]  # 26 is none of ten digits
+    np.testing.assert_array_equal([digit.probabilities for digit in reading.digits], own)
+
+
+# --- images in memory, for `Classifier.predict`
+
+
+def test_lists_and_tensors_become_arrays() -> None:
+    bytes_, floats = IMAGES[:3], (IMAGES[:3] / 255).astype(np.float32)
+    for given, array in [
+        (bytes_, bytes_),
+        (list(bytes_), bytes_),
+        (bytes_.tolist(), bytes_),
+        (floats.tolist(), floats),
+        (torch.from_numpy(bytes_), bytes_),
+        (torch.from_numpy(floats).requires_grad_(), floats),
+        (list(torch.from_numpy(floats)), floats),
+        (tuple(torch.from_numpy(bytes_)), bytes_),
+    ]:
+        np.testing.assert_allclose(to_array(given), array)
+    half = to_array(torch.from_numpy(floats).bfloat16())
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half, floats, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (None, "images cannot be of type NoneType: give an array, a torch tensor or a list"),
+        ("images.npy", "images cannot be of type str"),
+        ([np.zeros((28, 28)), np.zeros((5, 5))], "the images of the list differ in shape"),
+        ([[[1, 2], [3]]], "the images of the list differ in shape"),
+        ([None], "images cannot be of type NoneType"),
+    ],
+)
+def test_images_of_another_type_get_one_clear_sentence(images: Any, sentence: str) -> None:
+    with pytest.raises(ImageError, match=sentence):
+        to_array(images)

@@ -23,6 +23,7 @@ from cnn_mnist.evaluation.calibration import BINS, calibration_error, reliabilit
 from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build
 from cnn_mnist.report import charts, pictures, summarize, write_report
+from cnn_mnist.report.charts import curves
 from cnn_mnist.report.page import render
 from cnn_mnist.report.summary import activations, kernels
 from cnn_mnist.runs.run import Run, read_metrics
@@ -321,3 +322,10 @@ def test_the_page_of_a_real_run_shows_its_evaluation(
     page = Path("r/report/index.html").read_text("utf-8")
     assert f">{100 * evaluation['accuracy']:.2f} %<" in page
     assert json.dumps(evaluation["confusion"]) in page
+
+
+def test_run_names_with_signs_of_matplotlib_are_drawn_as_they_are() -> None:
+    rows = [{"step": 1, "loss": 1.0, "accuracy": 0.5}, {"step": 2, "loss": 0.5, "accuracy": 0.6}]
+    drawn = curves({r"a$\frac$b": rows, "_hidden": rows})
+    assert r"training, a$\frac$b" in drawn["loss"]
+    assert "training, _hidden" in drawn["loss"]

@@ -145,6 +145,28 @@ def test_a_flipped_bit_is_noticed_wherever_it_is(name: str, place: float, two: P
         assert newest(two) is not None
 
 
+def test_a_checkpoint_above_the_size_limit_is_not_written(
+    two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = load(two / "step-00000020")
+    monkeypatch.setattr(checkpoint_module, "MAX_FILE_BYTES", 100)
+    with pytest.raises(CheckpointError, match=r"step-00000020 cannot be written: .* limit is 100"):
+        save(two, checkpoint)
+    monkeypatch.undo()
+    assert load(two / "step-00000020").step == 20
+
+
+def test_a_full_disk_while_old_checkpoints_are_removed_is_a_checkpoint_error(
+    two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint_module, "_remove", refuse)
+    with pytest.raises(CheckpointError, match="No space left"):
+        save(two, replace(load(two / "step-00000020"), step=30), keep=1)
+
+
 def test_a_file_above_the_size_limit_is_not_read(
     two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

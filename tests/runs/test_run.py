@@ -11,7 +11,7 @@ from tiny import tiny_dataset, tiny_recipe
 from cnn_mnist.errors import RunError
 from cnn_mnist.runs.identity import Identity, data_name, read_identity, write_identity
 from cnn_mnist.runs.json_files import read_json, write_json
-from cnn_mnist.runs.run import Run
+from cnn_mnist.runs.run import Run, read_metrics
 
 
 @pytest.fixture
@@ -128,3 +128,9 @@ def test_the_path_of_a_users_own_data_is_not_guessed(identity: Identity) -> None
     assert data_name(replace(identity, dataset="digits")) == "digits"
     with pytest.raises(RunError, match=r"'tiny'.*--data"):
         data_name(identity)
+
+
+def test_a_line_of_metrics_that_is_nested_too_deeply_is_skipped(tmp_path: Path) -> None:
+    lines = ['{"step": 1, "loss": 2.0}', "[" * 100_000, '{"step": 2, "loss": 1.0}']
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines))
+    assert [row["step"] for row in read_metrics(Run(tmp_path))] == [1, 2]

@@ -1,6 +1,10 @@
 """Test the page in a real browser: drawing, pictures, languages, themes, keyboard, requests."""
 
+import json
+import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -226,8 +230,13 @@ def test_axe_finds_nothing_serious(browser: Browser, server: Server, scheme: str
     context.close()
 
 
+def write_token(file: Path) -> None:
+    file.write_text("a-secret")
+    file.chmod(0o600)
+
+
 def test_a_token_is_asked_for_once(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("a-secret")
+    write_token(tmp_path / "token")
     with serving("--token-file", tmp_path / "token") as server:
         context = browser.new_context(reduced_motion="reduce")
         page = context.new_page()
@@ -248,3 +257,174 @@ def test_a_stopped_server_is_reported(browser: Browser) -> None:
         draw(page, THREE)
         expect(page.locator("#text")).to_have_text("The server does not answer.")
         context.close()
+
+
+HTML = "<html><h1>502 Bad Gateway</h1></html>"
+ANSWERS = [
+    (502, HTML, "busy"),
+    (503, HTML, "busy"),
+    (504, HTML, "busy"),
+    (413, HTML, "too large"),
+    (403, HTML, "not the server's"),
+    (200, HTML, "not the server's"),
+    (200, "", "not the server's"),
+    (200, "null", "not the server's"),
+    (200, "[7]", "not the server's"),
+    (500, '{"message": "internal"}', "not the server's"),
+    (200, '{"text": "7", "digits": [{}]}', "7"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "says"), ANSWERS)
+def test_after_an_answer_that_is_not_the_server_s_the_next_drawing_is_read(
+    browser: Browser, server: Server, status: int, body: str, says: str
+) -> None:
+    context = browser.new_context(locale="en", reduced_motion="reduce")
+    page = opened(context, server)
+    page.route("**/layers*", lambda route: route.fulfill(status=status, body=body))
+    draw(page, ONE)
+    expect(page.locator("#text")).to_contain_text(says)
+    page.unroute("**/layers*")
+    draw(page, THREE)
+    expect(page.locator("#text")).to_have_text("13")
+    context.close()
+
+
+def test_a_server_that_starts_again_behind_a_proxy_is_asked_again(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(locale="en", reduced_motion="reduce")
+    page = opened(context, server)
+    page.clock.install()
+    page.route("**/layers*", lambda route: route.fulfill(status=502, body=HTML))
+    draw(page, ONE)
+    expect(page.locator("#text")).to_contain_text("busy")
+    page.unroute("**/layers*")
+    page.clock.run_for(1100)
+    expect(page.locator("#text")).to_have_text("1")
+    context.close()
+
+
+def test_escaping_the_token_dialog_asks_no_more_until_the_user_wants(
+    browser: Browser, tmp_path: Path
+) -> None:
+    write_token(tmp_path / "token")
+    with serving("--token-file", tmp_path / "token") as server:
+        context = browser.new_context(locale="en", reduced_motion="reduce")
+        page = context.new_page()
+        page.goto(server.url)
+        expect(page.locator("#ask")).to_be_visible()
+        for _ in range(2):  # a dialog that comes back
+            page.keyboard.press("Escape")
+        expect(page.locator("#ask")).to_be_hidden()
+        expect(page.locator("#text")).to_contain_text("token")
+        with page.expect_response("**/layers*"):
+            draw(page, THREE)
+        expect(page.locator("#ask")).to_be_hidden()
+        page.click("#unlock")
+        page.fill("#token", "wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("#ask")).to_be_visible()  # that one was wrong
+        page.fill("#token", "a-secret")
+        page.keyboard.press("Enter")
+        expect(page.locator("#text")).to_have_text("3")
+        expect(page.locator("#unlock")).to_be_hidden()
+        context.close()
+
+
+@pytest.mark.parametrize("content", [b"hello", b""])
+def test_a_refused_file_leaves_the_drawing(page: Page, content: bytes) -> None:
+    draw(page, THREE)
+    expect(page.locator("#text")).to_have_text("3")
+    file = {"name": "notes.png", "mimeType": "image/png", "buffer": content}
+    page.set_input_files("#file", files=[file])  # type: ignore[list-item]
+    expect(page.locator("#text")).to_have_class("words refused")
+    draw(page, ONE)
+    expect(page.locator("#text")).to_have_text("13")
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser's own, of the 415 or 400
+
+
+def test_a_refused_file_leaves_the_picture_before_it(page: Page) -> None:
+    for content in (drawn("1", "4"), b"hello", b"there"):
+        file = {"name": "a.png", "mimeType": "image/png", "buffer": content}
+        with page.expect_response("**/layers*"):
+            page.set_input_files("#file", files=[file])  # type: ignore[list-item]
+    expect(page.locator("#text")).to_have_class("words refused")
+    page.click("#language")  # shows it again
+    expect(page.locator("#hint")).to_be_hidden()
+    page.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_a_file_that_a_proxy_refuses_as_too_large_leaves_the_drawing(page: Page) -> None:
+    draw(page, THREE)
+    expect(page.locator("#spoken")).to_contain_text("Reads 3")  # nothing is being asked any more
+    page.route("**/layers*", lambda route: route.fulfill(status=413, body=HTML))
+    file = {"name": "digits.png", "mimeType": "image/png", "buffer": drawn("7")}
+    page.set_input_files("#file", files=[file])  # type: ignore[list-item]
+    expect(page.locator("#text")).to_have_text("The picture is too large.")
+    page.unroute("**/layers*")
+    draw(page, ONE)
+    expect(page.locator("#text")).to_have_text("13")
+    page.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_the_docs_describe_every_path_and_ask_no_other_host(
+    browser: Browser, server: Server
+) -> None:
+    context = browser.new_context(locale="en", reduced_motion="reduce")
+    page = opened(context, server)
+    page.click("footer a[href=docs]")
+    described = json.loads(server.ask("GET", "/openapi.json")[2])["paths"]
+    titles = page.locator("#paths h2")
+    expect(titles).to_have_count(sum(map(len, described.values())))
+    expect(titles.filter(has_text="POST /predict")).to_have_count(1)
+    predict = page.locator(".path").filter(has=page.locator("h2", has_text="POST /predict"))
+    predict.locator("summary", has_text="multipart/form-data").click()
+    expect(predict.locator("details[open] pre")).to_contain_text('"maxItems"')
+    assert not [
+        rule["id"]
+        for rule in Axe().run(page).response["violations"]
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert page.asked == {f"127.0.0.1:{server.port}"}  # type: ignore[attr-defined]
+    assert page.complaints == []  # type: ignore[attr-defined]
+    context.close()
+
+
+def test_the_docs_of_a_server_with_a_token_need_the_one_given_to_the_page(
+    browser: Browser, tmp_path: Path
+) -> None:
+    write_token(tmp_path / "token")
+    with serving("--token-file", tmp_path / "token") as server:
+        context = browser.new_context(locale="en", reduced_motion="reduce")
+        page = context.new_page()
+        page.goto(f"{server.url}/docs")
+        expect(page.locator("#about")).to_contain_text("requires a token")
+        page.click("footer a >> nth=0")
+        page.fill("#token", "a-secret")
+        page.keyboard.press("Enter")
+        expect(page.locator("#text")).to_have_text("3")
+        page.click("footer a[href=docs]")
+        expect(page.locator("#paths h2")).not_to_have_count(0)
+        context.close()
+
+
+def test_only_a_page_of_an_allowed_origin_reads_the_answer_in_a_browser(
+    browser: Browser, tmp_path: Path
+) -> None:
+    ask = """(url) => {
+      const headers = {Authorization: "Bearer any", "Content-Type": "application/json"};
+      return fetch(url, {method: "POST", headers, body: "{}"}).then((r) => r.status, () => 0);
+    }"""
+    page_of = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), page_of) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        origins = [f"http://{host}:{other.server_port}" for host in ("127.0.0.1", "localhost")]
+        with serving("--allow-origin", origins[0]) as server:
+            context = browser.new_context()
+            page = context.new_page()
+            for origin, status in zip(origins, (400, 0), strict=True):
+                page.goto(origin)
+                assert page.evaluate(ask, f"{server.url}/predict") == status
+            context.close()
+        other.shutdown()

@@ -1,6 +1,7 @@
 """Test the Open Inference Protocol: valid and invalid requests, and responses."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,14 @@ def test_all_outputs_are_returned_if_none_is_named() -> None:
         (message(inputs=[tensor(data=[None] * 1568)]), "not an array of numbers"),
         (message(inputs=[tensor(data=[[1], [1, 2]])]), "not an array"),
         (message(inputs=[tensor(data=[])]), "0 values"),
+        (message(inputs=[tensor(data=[[]] * 1568)]), "0 values"),
+        (message(inputs=[tensor(data=[0.5, [0.5]] * 784)]), "not an array of numbers"),
+        (message(inputs=[tensor(data=[0.5] * 1567 + [True])]), "not an array of numbers"),
+        (message(inputs=[tensor(data=[{}] * 1568)]), "not an array of numbers"),
+        (message(inputs=[tensor(data="0.5" * 1568)]), "not an array of numbers"),
+        (message(inputs=[tensor(data={"0": 0.5})]), "not an array of numbers"),
+        (message(inputs=[tensor(data=[0] * 300_000)]), "more than 262,144 values"),
+        (message(more=[[]] * 300_000), "more than 262,144 values"),
         (message(inputs=[tensor(data=[1.5] * 1568)]), "values in"),
         (message(inputs=[tensor(data=[-1] * 1568)]), "values in"),
         (message(inputs=[tensor(data=[10**30] * 1568)]), "numbers|values in"),
@@ -83,6 +92,46 @@ def test_all_outputs_are_returned_if_none_is_named() -> None:
 def test_an_invalid_request_is_refused_with_a_reason(body: bytes, says: str) -> None:
     with pytest.raises(ProtocolError, match=says):
         parse(body)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["a" * 50_000, *["b"] * 1000],
+        ["a" * 50_000, *[0.5] * 1567],
+        [["a" * 50_000], *[["b"]] * 1000],
+        [{"a" * 50_000: 1}, *[{}] * 1000],
+        [10**18, *["b"] * 1000],
+    ],
+    ids=["strings", "a string and numbers", "lists of strings", "objects", "a number and strings"],
+)
+def test_data_that_are_not_numbers_are_refused_within_little_memory(data: list[Any]) -> None:
+    body = message(inputs=[tensor(data=data)])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError, match="not an array of numbers"):
+            parse(body)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 2_000_000  # as an array of strings of equal width: 200 MB
+
+
+@pytest.mark.parametrize("value", [b"[" * 990 + b"]" * 990, b'"%s"' % (b"x" * 100_000)])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"outputs": [{"name": VALUE}]}',
+        b'{"inputs": [{"name": "images", "datatype": VALUE}]}',
+        b'{"inputs": [{"name": "images", "datatype": "FP32", "shape": VALUE}]}',
+        message(inputs=[tensor(parameters={"binary_data_size": "VALUE"})]).replace(b'"V', b"V"),
+    ],
+    ids=["output", "datatype", "shape", "size"],
+)
+def test_an_error_quotes_only_the_beginning_of_what_it_refuses(body: bytes, value: bytes) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        parse(body.replace(b'VALUE"', b"VALUE").replace(b"VALUE", value))
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

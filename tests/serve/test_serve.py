@@ -260,8 +260,17 @@ def test_the_metrics_count_requests_batches_and_requests_in_flight(server: Serve
 def test_all_paths_but_health_and_the_page_require_the_token(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("a-secret\n")
+    file.chmod(0o600)
     with serving("--token-file", file) as server:
-        for path in ("/", "/style.css", "/page.js", "/v2/health/live", "/v2/health/ready"):
+        for path in (
+            "/",
+            "/style.css",
+            "/page.js",
+            "/docs",
+            "/docs.js",
+            "/v2/health/live",
+            "/v2/health/ready",
+        ):
             assert server.ask("GET", path)[0] == 200
         for path in ("/v2", "/metrics", "/openapi.json", "/nothing", "/v2/health/live/"):
             for given in ({}, {"Authorization": "Bearer a-secre"}, {"Authorization": "é"}):

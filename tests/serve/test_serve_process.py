@@ -1,5 +1,6 @@
 """Test the server as a process: its start, its workers, a full queue, and its shutdown."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
@@ -114,11 +115,7 @@ def test_ctrl_c_is_exit_130() -> None:
 
 def test_a_worker_that_dies_is_replaced_and_the_metrics_are_of_all_workers() -> None:
     with serving("--workers", 2) as server:
-        found = subprocess.run(
-            ["pgrep", "-P", str(server.process.pid), "-f", "multiprocessing.spawn"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        workers = [int(pid) for pid in found.stdout.split()]
+        workers = worker_pids(server)
         assert len(workers) == 2
         for _ in range(20):
             assert server.ask("POST", "/predict", drawn("7"))[0] == 200
@@ -129,6 +126,80 @@ def test_a_worker_that_dies_is_replaced_and_the_metrics_are_of_all_workers() -> 
         for _ in range(10):
             assert server.ask("POST", "/predict", drawn("7"))[0] == 200
         assert server.end() == 0
+
+
+def worker_pids(server: Server) -> list[int]:
+    """Return the process numbers of a server's workers."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid), "-f", "multiprocessing.spawn"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_the_requests_of_workers_that_died_are_no_longer_in_flight() -> None:
+    with serving("--workers", 2) as server, ExitStack() as stack:
+        for _ in range(8):
+            client = stack.enter_context(server.socket())
+            client.sendall(b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
+        in_flight = "cnn_mnist_requests_in_flight %d.0\n"
+        until = time.monotonic() + 20
+        while (in_flight % 9).encode() not in server.ask("GET", "/metrics")[2]:
+            assert time.monotonic() < until
+        for pid in worker_pids(server):
+            os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 60
+        while True:
+            with suppress(OSError):
+                if (in_flight % 1).encode() in server.ask("GET", "/metrics")[2]:
+                    break
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+
+# what the event loop of Windows lacks; sending signal 0 there is Ctrl-C
+WINDOWS = """
+import asyncio, os
+def refused(*_, **__):
+    raise NotImplementedError
+asyncio.SelectorEventLoop.add_signal_handler = refused
+asyncio.SelectorEventLoop.remove_signal_handler = refused
+kill = os.kill
+os.kill = lambda pid, number: kill(pid, number) if number else refused()
+sys.modules["uvloop"] = None
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_server_runs_and_ends_where_the_loop_handles_no_signals_as_on_windows(
+    number: signal.Signals,
+) -> None:
+    with serving(before=WINDOWS) as server:
+        assert server.ask("POST", "/predict", drawn("7"))[0] == 200
+        server.process.send_signal(number)
+        until = time.monotonic() + 20
+        while server.ask("GET", "/v2/health/ready")[0] != 503:  # it drains first
+            assert time.monotonic() < until
+        assert server.process.wait(40) == (130 if number == signal.SIGINT else 0)
+
+
+def test_drain_s_is_the_time_between_sigterm_and_the_end_of_listening() -> None:
+    with serving("--drain-s", 0) as server:
+        began = time.monotonic()
+        assert server.end() == 0
+        at_once_s = time.monotonic() - began
+    with serving("--drain-s", 1000) as server:
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(at_once_s + 1)
+        assert server.ask("GET", "/v2/health/ready")[0] == 503
+        assert server.end() == 0  # the second signal ends the waiting
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "nan"])
+def test_a_drain_s_that_is_not_a_time_is_a_wrong_option(value: str) -> None:
+    result = CliRunner().invoke(cli, ["serve", "--drain-s", value])
+    assert result.exit_code == 2
+    assert "--drain-s" in result.stderr
 
 
 def test_a_full_queue_is_503_with_retry_after() -> None:

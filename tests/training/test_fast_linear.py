@@ -65,3 +65,9 @@ def test_a_copy_is_sped_up_on_its_own_weights() -> None:
     inputs = torch.randn(3, 40)
     assert not torch.equal(copied(inputs), ours(inputs))
     assert "_Product" in type(copied(inputs).grad_fn).__name__
+
+
+def test_inputs_of_other_than_two_dimensions_are_left_to_torch() -> None:
+    ours, theirs = pair()
+    rows = torch.randn(2, 5, 40)
+    assert torch.equal(ours(rows), theirs(rows))

@@ -192,3 +192,9 @@ def test_checkpoints_without_their_recipe_are_refused(tmp_path: Path) -> None:
 def test_time_spent_training_adds_up_over_the_sessions_of_a_run(tmp_path: Path) -> None:
     first = trained(tmp_path, steps=10).train_seconds
     assert 0 < first < trained(tmp_path, steps=30).train_seconds
+
+
+def test_fewer_steps_than_the_run_has_are_refused(tmp_path: Path) -> None:
+    trained(tmp_path, steps=20)
+    with pytest.raises(RunError, match="is at step 20 already, beyond step 10: train to a later"):
+        trained(tmp_path, steps=10)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import SendSignal, tiny_dataset, tiny_recipe
 from tiny import one_thread as one_thread  # a fixture of every test here
-from tiny import tiny_dataset, tiny_recipe
 
 from cnn_mnist.errors import CnnMnistError, Interrupted, RunError, WorkerError
+from cnn_mnist.runs.checkpoint import found
+from cnn_mnist.runs.run import Run
 from cnn_mnist.training import trials
 from cnn_mnist.training.trials import run_trials
 
@@ -94,7 +96,9 @@ def test_a_process_that_dies_is_reported(tmp_path: Path) -> None:
 
 
 class Death:
-    """A trial that takes its process with it."""
+    """A trial that ends its process."""
+
+    recipe = tiny_recipe()
 
     def __call__(self, seed: int) -> None:
         os._exit(7)
@@ -164,3 +168,67 @@ def test_runs_of_another_recipe_are_not_mixed_in(tmp_path: Path) -> None:
     run(tmp_path, 1)
     with pytest.raises(RunError, match="dropout"):
         run_trials(tmp_path, tiny_recipe(dropout=0.1), DATA, n=1, device="cpu")
+
+
+def test_trials_stop_at_a_signal_in_the_last_step_of_a_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = trials.train
+
+    def interrupted(path: Run, *args: Any, **options: Any) -> Any:
+        return train(path, *args, hooks=(SendSignal(signal.SIGTERM, at=4),), **options)
+
+    monkeypatch.setattr(trials, "train", interrupted)
+    with pytest.raises(Interrupted, match="SIGTERM at step 4"):
+        run(tmp_path, 3)
+    assert [path.name for path in tmp_path.iterdir()] == ["seed-0"]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import numpy as np
+import tiny
+from cnn_mnist import run_trials
+
+recipe = tiny.tiny_recipe(steps=2)
+result = run_trials(Path("runs"), recipe, tiny.tiny_dataset(), n=2, device="cpu", processes=2)
+print(result["n"])
+"""
+
+
+@pytest.mark.parametrize("how", ["a file", "standard input"])
+def test_a_script_without_a_main_guard_may_use_processes(how: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "script.py" if how == "a file" else "-"],
+        input=SCRIPT,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2\n"
+
+
+def test_processes_of_trials_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = SCRIPT.replace("steps=2", "steps=1_000_000")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    locks = [tmp_path / "runs" / f"seed-{seed}" / ".lock" for seed in (0, 1)]
+    until = time.monotonic() + 600
+    while not all((lock.parent / "metrics.jsonl").exists() for lock in locks):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    while any(lock.exists() for lock in locks) and time.monotonic() < until:
+        time.sleep(0.05)
+    for lock in locks:
+        assert not lock.exists()
+        assert found(lock.parent / "checkpoints")

@@ -84,17 +84,20 @@ def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: st
 
     dataset = load_data(data, data_dir, read_identity(Run(run_dir)))
     classifier = Classifier(run_dir)
-    logits = classifier.logits(dataset, split=split)
-    return dataset, logits, classifier.score(logits, dataset, split=split)
+    evaluation = classifier.evaluation(dataset, split=split)
+    return dataset, evaluation.logits, evaluation.metrics
 
 
 def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
     """Score a model file."""
     from cnn_mnist.evaluation.metrics import all_logits, metrics
     from cnn_mnist.inference.model import Model
+    from cnn_mnist.runs.identity import warn_of_other_data
 
     model = Model(path)
     dataset = load_data(data, data_dir, None)
+    if name := model.metadata.get("dataset"):
+        warn_of_other_data(path, name, model.metadata.get("dataset_sha256"), dataset)
     if dataset.classes > model.classes:
         raise ModelError(
             f"{path} has {model.classes} classes, {dataset.name} has {dataset.classes}: "
@@ -103,7 +106,7 @@ def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str)
     logits = all_logits(model.classify, dataset.splits[split])
     step = model.metadata.get("global_step", "")
     result = metrics(logits, dataset.splits[split].labels) | {
-        "global_step": int(step) if step.isdigit() else None,
+        "global_step": int(step) if step.isascii() and step.isdigit() else None,
         "dataset": dataset.name,
         "split": split,
     }

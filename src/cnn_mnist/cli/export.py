@@ -1,6 +1,9 @@
 """The command `cnn-mnist export`."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,9 +11,12 @@ from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_optio
 from cnn_mnist.cli.output import emit
 from cnn_mnist.errors import needs_extra
 
+if TYPE_CHECKING:
+    from cnn_mnist.runs.identity import Identity
+
 
 @click.command()
-@click.argument("run_dir", type=FILE, metavar="R")
+@click.argument("source", type=FILE, metavar="[R|MODEL.onnx]", required=False)
 @click.option(
     "--format",
     "format_",
@@ -19,7 +25,12 @@ from cnn_mnist.errors import needs_extra
     show_default=True,
     help="Format of the export; all but onnx need TensorFlow. `cnn-mnist import` reads checkpoint.",
 )
-@click.option("--output", type=FILE, metavar="P", help="File or folder to write.  [default: in R]")
+@click.option(
+    "--output",
+    type=FILE,
+    metavar="P",
+    help="File or folder to write.  [default: in R, or here for a model file]",
+)
 @click.option(
     "--triton",
     is_flag=True,
@@ -49,7 +60,7 @@ from cnn_mnist.errors import needs_extra
 @data_dir_option
 @json_option
 def export(
-    run_dir: Path,
+    source: Path | None,
     format_: str,
     output: Path | None,
     triton: bool,
@@ -60,27 +71,19 @@ def export(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Export a run's network as an ONNX file, or for TensorFlow.
+    """Export a network as an ONNX file, or for TensorFlow.
 
-    The newest checkpoint is exported. The new file is opened again and compared with the checkpoint
-    on every test image before it replaces an earlier file.
+    Exports a run's newest checkpoint, a model file of cnn-mnist, or without an argument the bundled
+    model. The new file is opened again and compared with its source on every test image before it
+    replaces an earlier file. A variant gets a name of its own, such as R/model-int8.onnx.
     """
-    if format_ != "onnx" and weights != "float32":
-        raise click.UsageError(f"--weights {weights} works with --format onnx only")
-    if format_ != "onnx" and arithmetic != "float32":
-        raise click.UsageError(f"--arithmetic {arithmetic} works with --format onnx only")
-    if format_ != "onnx" and triton:
-        raise click.UsageError("--triton works with --format onnx only")
+    _require_onnx(format_, weights=weights, arithmetic=arithmetic, triton=triton)
     from cnn_mnist.export.triton import model_file, write_config
-    from cnn_mnist.runs.identity import require_identity
-    from cnn_mnist.runs.run import Run
 
-    with needs_extra("train", "exporting"):
-        from cnn_mnist.classifier import Classifier
-
-    repository = output or run_dir / "triton"
-    dataset = load_data(data, data_dir, require_identity(Run(run_dir)))
-    result = Classifier(run_dir).export(
+    write, identity, folder = _writer(source)
+    repository = output or folder / "triton"
+    dataset = load_data(data, data_dir, identity)
+    result = write(
         dataset.test.images,
         format_=format_,
         path=model_file(repository) if triton else output,
@@ -96,3 +99,31 @@ def export(
         text=f"{result['path']}: {result['n'] - result['changed']:,} of {result['n']:,} classes "
         f"equal, logits within {result['max_abs_diff']:.1e}",
     )
+
+
+def _require_onnx(format_: str, *, weights: str, arithmetic: str, triton: bool) -> None:
+    """Refuse flags that only ONNX files have."""
+    for flag, given in (
+        (f"--weights {weights}", weights != "float32"),
+        (f"--arithmetic {arithmetic}", arithmetic != "float32"),
+        ("--triton", triton),
+    ):
+        if given and format_ != "onnx":
+            raise click.UsageError(f"{flag} works with --format onnx only")
+
+
+def _writer(source: Path | None) -> "tuple[Callable[..., dict[str, Any]], Identity | None, Path]":
+    """Return what exports a run, a model file or the bundled model, its identity and its folder."""
+    with needs_extra("train", "exporting"):
+        from cnn_mnist.classifier import Classifier
+        from cnn_mnist.export.from_onnx import load_network
+        from cnn_mnist.export.network import export_network
+    from cnn_mnist.inference.model import BUNDLED
+    from cnn_mnist.runs.identity import require_identity
+    from cnn_mnist.runs.run import Run
+
+    if source and source.is_dir():
+        return Classifier(source).export, require_identity(Run(source)), source
+    network, metadata = load_network(source or BUNDLED)
+    stem = source.stem if source else "cnn-mnist"
+    return partial(export_network, network, metadata, folder=Path(), stem=stem), None, Path()

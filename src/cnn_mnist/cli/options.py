@@ -52,14 +52,19 @@ model_option = click.option(
 def load_data(data: str | None, data_dir: Path | None, identity: "Identity | None") -> "Dataset":
     """Load the data set that was asked for, else the run's own, else `auto`.
 
+    A `CnnMnistWarning` names both where it is not the one that the run was trained on.
+
     Raises:
         DataError: see `cnn_mnist.data.load.load`.
         RunError: see `cnn_mnist.runs.identity.data_name`.
     """
     from cnn_mnist.data.load import load
-    from cnn_mnist.runs.identity import data_name
+    from cnn_mnist.runs.identity import data_name, warn_of_other_data
 
-    return load(data or data_name(identity), data_dir)
+    dataset = load(data or data_name(identity), data_dir)
+    if identity:
+        warn_of_other_data("the run", identity.dataset, identity.dataset_sha256, dataset)
+    return dataset
 
 
 def model_file(path: Path | None) -> Path:

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 """Images in one table; the columns of the next table may have other widths."""
+
+_CLOSED_PIPE = 141
+"""128 and the number of SIGPIPE: the exit code of a program whose reader, such as head, went."""
+
+_FORMULA = ("=", "+", "-", "@")
+"""A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
 
 _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bottom", "reason")
 
@@ -52,29 +60,30 @@ def predict(
 ) -> None:
     """Read the digits in images and arrays.
 
-    FILE is an image (.png .jpg .bmp .gif .webp .tif), a folder of images, a pattern such as
-    'scans/*.png', - for an image on standard input, or an array of 28x28 images (.npy, or IDX, the
-    format of MNIST's files). Candidates that are not digits are shown as ? and left out of the
-    text. If a file cannot be read, its error is printed, the other files are read, and the exit
-    code is 3.
+    FILE is an image (.png .jpg .bmp .gif .webp .tif .avif; .heic and .pdf with an extra), a folder
+    of images, a pattern such as 'scans/*.png', - for an image on standard input, or an array of
+    28x28 images (.npy, or IDX, the format of MNIST's files). Pages and frames are read as FILE#1,
+    FILE#2 and so on. Candidates that are not digits are shown as ? and left out of the text. If a
+    file cannot be read, its error is printed, the other files are read, and the exit code is 3.
     """
     from cnn_mnist.inference.model import Model
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other: give one of them")
     model = Model(model_file(model_path))
-    found = list(_expand(files))
+    failures: list[dict[str, str]] = []
+    found = list(_expand(files, failures))
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError("--explain draws one image: give one image file")
-    failures: list[dict[str, str]] = []
     readings = _readings(model, found, sheet, failures)
     separator = "\n" if lines else ""
-    if as_json:
-        _print_json(readings, failures, separator)
-    elif as_csv:
-        _print_csv(readings)
-    else:
-        _print_table(readings, separator)
+    with _quiet_on_closed_pipe():
+        if as_json:
+            _print_json(readings, failures, separator)
+        elif as_csv:
+            _print_csv(readings)
+        else:
+            _print_table(readings, separator)
     if failures:
         raise click.exceptions.Exit(ImageError.exit_code)
 
@@ -87,23 +96,52 @@ def _readings(
         try:
             yield from _read(model, file, sheet)
         except CnnMnistError as error:
-            failures.append({"file": str(file), "error": str(error)})
-            click.echo(f"error: {error}", err=True)
+            _fail(file, str(error), failures)
 
 
-def _expand(files: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files, with folders and patterns replaced by the images that they name."""
-    from cnn_mnist.reading.decode import SUFFIXES
+def _fail(file: Path, error: str, failures: list[dict[str, str]]) -> None:
+    """Print an error, and add it to `failures`."""
+    failures.append({"file": str(file), "error": error})
+    click.echo(f"error: {_printable(error)}", err=True)
+
+
+def _expand(files: Sequence[Path], failures: list[dict[str, str]]) -> Iterator[Path]:
+    """Yield the files, with folders and patterns replaced by the images that they name.
+
+    A folder without images is added to `failures`. macOS's companions (`._photo.jpg`) are no
+    images, whatever their suffix.
+    """
+    from cnn_mnist.reading.decode import IMAGE_SUFFIXES
 
     for file in files:
         if file.is_dir():
-            yield from sorted(path for path in file.rglob("*") if path.suffix.lower() in SUFFIXES)
+            inside = [path for path in _visible(file.rglob("*")) if not path.is_dir()]
+            images = [path for path in inside if path.suffix.lower() in IMAGE_SUFFIXES]
+            if not images:
+                _fail(file, f"{file} holds no image: expected {' '.join(IMAGE_SUFFIXES)}", failures)
+            yield from images
         elif any(sign in str(file) for sign in "*?[") and not file.exists():
             # a pattern that the shell did not expand
             below = str(file.relative_to(file.anchor))
-            yield from sorted(Path(file.anchor).glob(below)) or [file]
+            yield from _visible(Path(file.anchor).glob(below)) or [file]
         else:
             yield file
+
+
+def _visible(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if not path.name.startswith("._"))
+
+
+@contextmanager
+def _quiet_on_closed_pipe() -> Iterator[None]:
+    """End as Unix tools do where the reader of standard output, such as head, has gone."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered must not fail once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(_CLOSED_PIPE) from None
 
 
 def _with_progress(files: Sequence[Path]) -> Iterable[Path]:
@@ -117,12 +155,15 @@ def _with_progress(files: Sequence[Path]) -> Iterable[Path]:
 
 
 def _is_array(file: Path) -> bool:
-    return file.suffix == ".npy" or "ubyte" in file.name or ".idx" in file.name
+    from cnn_mnist.reading.arrays import is_array
+
+    return str(file) != "-" and is_array(file)
 
 
 def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str, "Reading"]]:
     """Yield the name and the reading of each image in a file."""
     from cnn_mnist.reading.arrays import read_array
+    from cnn_mnist.reading.decode import pages
     from cnn_mnist.reading.reader import read
     from cnn_mnist.reading.result import Reading
 
@@ -130,14 +171,15 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
         for number, digit in enumerate(read_array(model, file)):
             yield f"{file}#{number}", Reading(lines=((digit,),))
         return
-    image = sys.stdin.buffer.read() if str(file) == "-" else file
-    reading = read(image, model)
-    if sheet:
-        from cnn_mnist.reading.decode import decode
-        from cnn_mnist.reading.explain import draw_reading
+    for picture in pages(sys.stdin.buffer if str(file) == "-" else file):
+        reading = read(picture, model)
+        if sheet:
+            from cnn_mnist.reading.explain import draw_reading
 
-        draw_reading(reading, decode(image), sheet)
-    yield str(file), reading
+            if picture.page is not None:
+                raise ImageError(f"{file} has several pages: --explain draws one image")
+            draw_reading(reading, picture, sheet)
+        yield str(file) if picture.page is None else f"{file}#{picture.page}", reading
 
 
 def _print_json(
@@ -160,8 +202,21 @@ def _print_csv(readings: Iterable[tuple[str, "Reading"]]) -> None:
             for digit in line:
                 class_ = "" if digit.class_ is None else digit.class_
                 probability = f"{digit.probability:.6f}"
-                row = [name, number, class_, probability, *digit.box, digit.reason or ""]
-                writer.writerow(row)
+                row = [number, class_, probability, *digit.box, digit.reason or ""]
+                writer.writerow([_cell(name), *row])
+
+
+def _cell(text: str) -> str:
+    """Return text for a cell that no spreadsheet takes for a formula."""
+    text = _printable(text)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _printable(text: str) -> str:
+    """Escape what a terminal would obey or hide: control characters, direction marks."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> None:
@@ -178,6 +233,10 @@ def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> N
             for number, text in enumerate(texts or [""]):
                 first = number == 0
                 rows.append(
-                    [name if first else "", text or "no digit", probabilities if first else ""]
+                    [
+                        _printable(name) if first else "",
+                        text or "no digit",
+                        probabilities if first else "",
+                    ]
                 )
         click.echo(table(rows, left=3))

@@ -40,7 +40,7 @@ def report(
     The test metrics are computed from each run's newest checkpoint.
     """
     from cnn_mnist.data.load import load
-    from cnn_mnist.runs.identity import data_name, require_identity
+    from cnn_mnist.runs.identity import data_name, require_identity, warn_of_other_data
     from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "a report"):
@@ -51,9 +51,11 @@ def report(
     datasets: dict[str, Dataset] = {}
     summaries = []
     for run_dir in run_dirs:
-        name = data or data_name(require_identity(Run(run_dir)))
+        identity = require_identity(Run(run_dir))
+        name = data or data_name(identity)
         if name not in datasets:
             datasets[name] = load(name, data_dir)
+        warn_of_other_data(run_dir, identity.dataset, identity.dataset_sha256, datasets[name])
         summaries.append(summarize(run_dir, datasets[name]))
     path = out or Run(run_dirs[0]).report_file
     if out is None and len(run_dirs) > 1:

@@ -29,9 +29,20 @@ MAX_DOWNLOAD_BYTES: Final = 64 << 20
 
 
 def cache_directory() -> Path:
-    """Return where fetched data is kept: `$XDG_CACHE_HOME` or `~/.cache`, then `cnn-mnist`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cnn-mnist"
+    """Return where fetched data is kept: `$XDG_CACHE_HOME` or `~/.cache`, then `cnn-mnist`.
+
+    Raises:
+        DownloadError: the user has no home directory.
+    """
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "cnn-mnist"
+    try:
+        return Path.home() / ".cache" / "cnn-mnist"
+    except RuntimeError as error:
+        raise DownloadError(
+            "there is no home directory to keep downloads in: name a folder with --data-dir, "
+            "$CNN_MNIST_DATA or $XDG_CACHE_HOME"
+        ) from error
 
 
 def fetch(source: Source, directory: Path) -> Path:
@@ -73,17 +84,21 @@ def _is_intact(file: File, path: Path) -> bool:
 def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> Path:
     """Download one file from the first mirror that delivers it, and return its path."""
     path = folder / f"{file.name}.gz"
-    failures = []
+    failures, ways_out = [], []
     for mirror in mirrors:
         try:
             replace_with(path, partial(_download_and_check, mirror + path.name, file))
         except DownloadError as error:
-            failures.append(str(error))
+            reason, _, way_out = str(error).partition("; ")
+            failures.append(reason)
+            if way_out and way_out not in ways_out:
+                ways_out.append(way_out)
         else:
             return path
+    ways_out.append("put the four MNIST files into a folder D as D/mnist/ and pass --data-dir D")
     raise DownloadError(
-        f"no mirror delivered {path.name}: {'; '.join(failures)}. Put the four MNIST files into a "
-        "folder D as D/mnist/ and pass --data-dir D, or use --data digits"
+        f"no mirror delivered {path.name}: {'; '.join(failures)}. What helps: "
+        f"{'; '.join(ways_out)}, or use --data digits"
     )
 
 
@@ -93,7 +108,7 @@ def _download_and_check(url: str, file: File, path: Path) -> None:
     try:
         idx.read(path, dimensions=file.dimensions, sha256=file.sha256)
     except DataError as error:
-        reason, _, _ = str(error).partition(";")  # the way out is given by the caller
+        reason, _, _ = str(error).partition(";")  # what helps with a file of one's own
         raise DownloadError(reason.replace(str(path), url)) from error
 
 
@@ -101,16 +116,23 @@ def _download(url: str, path: Path) -> None:
     """Download one file, whatever its content.
 
     Raises:
-        DownloadError: the download did not complete; the reason in one line.
+        DownloadError: the download did not complete; the reason in one line, and after a semicolon
+            what helps.
         MissingExtraError: requests is not installed.
     """
     with needs_extra("train", "downloading data"):
         import requests
         import urllib3
+
+        from cnn_mnist.data.download_errors import describe
     deadline = time.monotonic() + DOWNLOAD_TIMEOUT_S
+    timeout = (CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S)
     try:
-        timeout = (CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S)
-        with requests.get(url, stream=True, timeout=timeout) as response, path.open("wb") as file:
+        response = requests.get(url, stream=True, timeout=timeout)
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+        raise DownloadError(f"{url}: {describe(error, url)}") from error
+    try:
+        with response, path.open("wb") as file:
             response.raise_for_status()
             total_bytes = int(response.headers.get("content-length", "0"))
             with _progress_bar(path.name, total_bytes) as advance:
@@ -123,13 +145,8 @@ def _download(url: str, path: Path) -> None:
                         raise DownloadError(f"{url}: larger than the limit of {limit_mib} MiB")
                     if time.monotonic() > deadline:
                         raise DownloadError(f"{url}: not complete after {DOWNLOAD_TIMEOUT_S:g} s")
-    except requests.HTTPError as error:
-        status = "an error" if error.response is None else error.response.status_code
-        raise DownloadError(f"{url}: status {status}") from error
-    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise DownloadError(f"{url}: no answer in time") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise DownloadError(f"{url}: no connection, or it was lost") from error
+        raise DownloadError(f"{url}: {describe(error, url)}") from error
 
 
 @contextmanager

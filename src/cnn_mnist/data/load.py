@@ -7,6 +7,7 @@ an error, and the search does not silently go on.
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from cnn_mnist.data import digits, idx
 from cnn_mnist.data.catalog import ANY_IDX, DIGITS, MNIST, File, Source
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.data.fetch import cache_directory, fetch
-from cnn_mnist.errors import CnnMnistWarning, DataError, DownloadError
+from cnn_mnist.errors import CnnMnistWarning, DataError, DownloadError, os_errors_as
 
 _DATA_VARIABLE: Final = "CNN_MNIST_DATA"
 
@@ -52,12 +53,13 @@ def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
             )
             return digits.load()
     folder = Path(name)
-    if not folder.is_dir():
-        raise DataError(
-            f"there is no data set or folder {name!r}: expected mnist, digits, auto, "
-            "or a folder with four IDX files"
-        )
-    return _read_folder(folder.resolve().name, folder, ANY_IDX)
+    with os_errors_as(DataError, f"{name} cannot be read"):
+        if not folder.is_dir():
+            raise DataError(
+                f"there is no data set or folder {name!r}: expected mnist, digits, auto, "
+                "or a folder with four IDX files"
+            )
+        return _read_folder(folder.resolve().name, folder, ANY_IDX)
 
 
 def _load_mnist(data_dir: Path | None) -> Dataset:
@@ -67,31 +69,41 @@ def _load_mnist(data_dir: Path | None) -> Dataset:
     try:
         return _read_folder(MNIST.name, folder, MNIST.files)
     except DataError:
-        if folder != cache_directory() / MNIST.name:
+        if folder.parent not in _cache():
             raise
         # the cache is this program's own: missing and damaged files there are fetched again
-        return _read_folder(MNIST.name, fetch(MNIST, cache_directory()), MNIST.files)
+        return _read_folder(MNIST.name, fetch(MNIST, folder.parent), MNIST.files)
+
+
+def _cache() -> list[Path]:
+    """Return the user's cache; nothing where there is none, or another user's home hides it."""
+    with suppress(DownloadError):
+        if os.access(directory := cache_directory(), os.X_OK):
+            return [directory]
+    return []
 
 
 def find(source: Source, data_dir: Path | None = None) -> Path | None:
     """Return the folder of the first place on this machine that holds any file of `source`.
 
     Raises:
-        DataError: `data_dir` or `$CNN_MNIST_DATA` is not a directory.
+        DataError: `data_dir` or `$CNN_MNIST_DATA` is not a directory, or cannot be entered.
     """
-    places = [cache_directory()]
+    places = _cache()
     for origin, place in (
         (f"${_DATA_VARIABLE}", os.environ.get(_DATA_VARIABLE)),
         ("--data-dir", data_dir),
     ):
         if place:
-            if not Path(place).is_dir():
-                raise DataError(f"{origin}={place} is not a directory")
+            with os_errors_as(DataError, f"{origin}={place} cannot be read"):
+                if not Path(place).is_dir():
+                    raise DataError(f"{origin}={place} is not a directory")
             places.insert(0, Path(place))
     for place in places:
         folder = place / source.name
-        if any(file.find_in(folder) for file in source.files):
-            return folder
+        with os_errors_as(DataError, f"{folder} cannot be read"):
+            if any(file.find_in(folder) for file in source.files):
+                return folder
     return None
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import ImageError, ModelError, first_line
+from cnn_mnist.errors import ImageError, ModelError, first_line, os_errors_as
+from cnn_mnist.inference.external_data import require_inside
 from cnn_mnist.inference.session import open_session
 
 BUNDLED: Final = Path(__file__).parent / "bundled" / "model.onnx"
@@ -39,7 +40,10 @@ class Model:
             raise ModelError(f"{path} is not a model file: train one with cnn-mnist train")
         if (size := path.stat().st_size) > MAX_FILE_BYTES:
             raise ModelError(f"{path} has {size:,} bytes: the limit is {MAX_FILE_BYTES:,}")
+        with os_errors_as(ModelError, f"{path} cannot be read"):
+            content = path.read_bytes()
         try:
+            require_inside(path, content, MAX_FILE_BYTES)
             self._session = open_session(str(path), threads=threads)
         except Exception as error:  # of any kind, see `open_session`
             raise ModelError(f"{path} is not an ONNX model: {first_line(error)}") from error

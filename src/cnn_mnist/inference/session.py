@@ -1,8 +1,17 @@
-"""Open ONNX Runtime sessions within one bounded memory."""
+"""Open ONNX Runtime sessions within one bounded memory, and without its telemetry.
 
+From version 1.32 on, ONNX Runtime looks up a host of its maker and stores a device id below
+`~/.cache`, unless `ORT_DISABLE_TELEMETRY` is set before it is imported. So it is imported here
+first; a module that needs another part of it imports this one before.
+"""
+
+import os
 from functools import cache
 from typing import Final
 
+from cnn_mnist.machine import cores
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 
 MAX_MEMORY_BYTES: Final = 1 << 31
@@ -23,7 +32,7 @@ def open_session(model: str | bytes, *, threads: int) -> onnxruntime.InferenceSe
 
     Args:
         model: an ONNX file's path, or its bytes.
-        threads: threads of one run; 0 takes one for each core.
+        threads: threads of one run; 0 takes one for each core that this process may use.
 
     Raises:
         Exception: what is wrong with the model; ONNX Runtime's own errors have no common base.
@@ -31,6 +40,6 @@ def open_session(model: str | bytes, *, threads: int) -> onnxruntime.InferenceSe
     _bound_memory()
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or cores()
     options.log_severity_level = 4  # errors are raised instead
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cnn_mnist.reading.decode import Picture
 from cnn_mnist.reading.glyph import to_glyph
 from cnn_mnist.reading.ink import find_ink
+from cnn_mnist.reading.margin import add_margin
 from cnn_mnist.reading.rows import Box, extract_ink, find_parts, join, runs, slice_wide
 from cnn_mnist.reading.strokes import find_strokes
 
@@ -39,7 +40,8 @@ def find_candidates(picture: Picture) -> list[list[Candidate]]:
         row to its last part, in which each begins where the one before stops, is one way to read
         the row. Empty where there is only paper.
     """
-    strokes = find_strokes(find_ink(picture.pixels))
+    pixels, margin = add_margin(picture.pixels)
+    strokes = find_strokes(find_ink(pixels))
     scale = max(picture.size) / max(picture.pixels.shape[:2])
     rows = []
     for whole_row in find_parts(strokes):
@@ -51,7 +53,7 @@ def find_candidates(picture: Picture) -> list[list[Candidate]]:
             candidates.append(
                 Candidate(
                     image=to_glyph(extract_ink(sliced, part)),
-                    box=_scale_box(part.box, scale, picture.size),
+                    box=_scale_box(part.box, margin, scale, picture.size),
                     start=start,
                     stop=stop,
                     pieces=len({part.origin for part in row[start:stop]}),
@@ -62,7 +64,7 @@ def find_candidates(picture: Picture) -> list[list[Candidate]]:
     return rows
 
 
-def _scale_box(box: Box, scale: float, size: tuple[int, int]) -> Box:
-    """Scale a box to a picture of a width and height; it keeps at least one pixel."""
-    left, top, right, bottom = (round(side * scale) for side in box)
+def _scale_box(box: Box, margin: int, scale: float, size: tuple[int, int]) -> Box:
+    """Scale a box to a picture of a width and height, without the margin; it keeps a pixel."""
+    left, top, right, bottom = (max(0, round((side - margin) * scale)) for side in box)
     return left, top, min(max(right, left + 1), size[0]), min(max(bottom, top + 1), size[1])

@@ -15,7 +15,7 @@ _WIDTH: Final = 960  # of the sheet; all sizes here are in pixels
 _MAX_PAGE_HEIGHT: Final = 720
 _MAX_SCALE: Final = 8
 _COLUMNS: Final = 6
-_TILE: Final = (_WIDTH // _COLUMNS, 236)
+_TILE_WIDTH: Final = _WIDTH // _COLUMNS
 _SIDE: Final = 4 * IMAGE_SIZE
 _MARGIN: Final = 12
 _BAR_STEP: Final = 10  # pixels from one bar to the next
@@ -36,12 +36,14 @@ def draw_reading(reading: Reading, picture: Picture, path: Path) -> None:
         ExportError: the file cannot be written.
     """
     page = _draw_page(reading, picture)
-    rows = -(-len(reading.digits) // _COLUMNS)
-    sheet = Image.new("RGB", (_WIDTH, page.height + 2 * _MARGIN + rows * _TILE[1]), _PAPER)
+    tiles = [_draw_tile(digit) for digit in reading.digits]
+    rows = -(-len(tiles) // _COLUMNS)
+    tile_height = tiles[0].height if tiles else 0
+    sheet = Image.new("RGB", (_WIDTH, page.height + 2 * _MARGIN + rows * tile_height), _PAPER)
     sheet.paste(page, ((_WIDTH - page.width) // 2, _MARGIN))
-    for number, digit in enumerate(reading.digits):
-        left, top = number % _COLUMNS * _TILE[0], number // _COLUMNS * _TILE[1]
-        sheet.paste(_draw_tile(digit), (left, top + page.height + 2 * _MARGIN))
+    for number, tile in enumerate(tiles):
+        left, top = number % _COLUMNS * _TILE_WIDTH, number // _COLUMNS * tile_height
+        sheet.paste(tile, (left, top + page.height + 2 * _MARGIN))
     write_png(sheet, path)
 
 
@@ -62,12 +64,13 @@ def _draw_page(reading: Reading, picture: Picture) -> Image.Image:
 
 def _draw_tile(digit: Digit) -> Image.Image:
     """Draw a digit's input image above a bar for the probability of each class."""
-    tile = Image.new("RGB", _TILE, _PAPER)
+    height = _SIDE + len(digit.probabilities) * _BAR_STEP + 2 * _MARGIN
+    tile = Image.new("RGB", (_TILE_WIDTH, height), _PAPER)
     draw = ImageDraw.Draw(tile)
     glyph = Image.fromarray(np.rint(digit.image * 255).astype(np.uint8))
     tile.paste(glyph.resize((_SIDE, _SIDE), Image.Resampling.NEAREST), (_MARGIN, 0))
     draw.text((_MARGIN + _SIDE + 6, 0), _name(digit), _colour(digit), _font(22))
-    length = _TILE[0] - 5 * _MARGIN
+    length = _TILE_WIDTH - 5 * _MARGIN
     for class_, probability in enumerate(digit.probabilities):
         top = _SIDE + 8 + class_ * _BAR_STEP
         draw.text((_MARGIN, top), str(class_), _INK, _font(9))

@@ -20,6 +20,19 @@ Boxes: TypeAlias = npt.NDArray[np.int64]
 _Values = TypeVar("_Values", bound=npt.NDArray[Any])
 
 
+def decode_16_bit(content: bytes, frame: int) -> npt.NDArray[np.uint16] | None:
+    """Decode one frame of a PNG or TIFF file of 16-bit colours.
+
+    Returns:
+        `(height, width, 3 or 4)` RGB or RGBA as stored, not turned; None where OpenCV cannot.
+    """
+    flags, span = cv2.IMREAD_UNCHANGED, (frame, frame + 1)
+    _, images = cv2.imdecodemulti(np.frombuffer(content, np.uint8), flags, range=span)
+    if not images or images[0].dtype != np.uint16 or images[0].ndim != 3:
+        return None
+    return np.asarray(images[0][..., [2, 1, 0, 3][: images[0].shape[2]]], np.uint16)
+
+
 def gaussian_blur(values: Field, sigma: float, *, truncate: float = 3) -> Field:
     """Blur by a Gaussian; outside, the values of the border are repeated.
 
@@ -61,6 +74,14 @@ def _morphology(
     window = np.ones((height, width), np.uint8)
     filtered = filter_(np.ascontiguousarray(bytes_), window, anchor=anchor)
     return filtered.view(values.dtype)  # type: ignore[no-any-return]
+
+
+def otsu_threshold(grey: npt.NDArray[np.uint8]) -> float:
+    """Return the level that separates two kinds of pixels best (Otsu)."""
+    level, _ = cv2.threshold(
+        np.ascontiguousarray(grey), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU
+    )
+    return float(level)
 
 
 def moving_average(values: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:

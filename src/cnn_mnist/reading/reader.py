@@ -16,9 +16,10 @@ import numpy as np
 
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.candidates import Candidate, find_candidates
-from cnn_mnist.reading.decode import MAX_PIXELS, decode
+from cnn_mnist.reading.decode import MAX_PIXELS, Picture, decode
 from cnn_mnist.reading.rejector import REJECTOR, assess
 from cnn_mnist.reading.result import Digit, Reading
+from cnn_mnist.reading.sources import Source
 
 _CUT_PRICE: Final = 1.3  # in nats, for each side that is cut off from other ink
 _JOIN_PRICE: Final = 0.7  # in nats, for each piece after the first
@@ -27,7 +28,7 @@ _DIRT_HEIGHT: Final = 0.5  # of the digits' median height: lower refused candida
 
 
 def read(
-    picture: str | Path | bytes,
+    picture: Source | Picture,
     model: Model | None = None,
     *,
     rejector: Model | None = None,
@@ -36,19 +37,23 @@ def read(
     """Read the digits of an image.
 
     Args:
-        picture: an image file or its bytes; see `decode`.
-        model: a network for the ten digits; None takes the bundled model.
+        picture: an image in any form, see `decode`: a path, bytes, an open file, a Pillow image or
+            an array. Of several pages or frames the first that is not blank is read; `pages`
+            decodes each, and takes its place here.
+        model: a network; None takes the bundled model. The rejector's opinion which digit it is
+            counts only where the network has ten classes.
         rejector: the model in `REJECTOR`, opened by the caller; None opens it with all cores.
         max_pixels: see `decode`.
 
     Raises:
-        ImageError: the image cannot be decoded.
+        ImageError: the image cannot be decoded, or is of another type.
         ModelError: the bundled model is missing.
     """
     classifier, rejector = model or _open_model(BUNDLED), rejector or _open_model(REJECTOR)
-    content = Path(picture) if isinstance(picture, str) else picture
-    rows = find_candidates(decode(content, max_pixels=max_pixels))
-    return Reading(lines=_drop_dirt([_read_row(row, classifier, rejector) for row in rows]))
+    if not isinstance(picture, Picture):
+        picture = decode(picture, max_pixels=max_pixels)
+    rows = [_read_row(row, classifier, rejector) for row in find_candidates(picture)]
+    return Reading(lines=_drop_dirt(rows), page=picture.page)
 
 
 @cache

@@ -48,12 +48,14 @@ def assess(
     Args:
         candidates: the candidates of one row.
         images: `(N, 28, 28)`, their images.
-        classifier: a network for the ten digits.
+        classifier: a network; its probabilities stand alone where it has other than ten classes.
         rejector: the network in `REJECTOR`.
     """
     rejector_probabilities = rejector.predict(images)[1]
     digit_probabilities = 1 - rejector_probabilities[:, -1]
-    probabilities = _pool(classifier.predict(images)[1], rejector_probabilities[:, :-1])
+    probabilities = classifier.predict(images)[1]
+    if classifier.classes == rejector.classes - 1:  # else its classes are other things than digits
+        probabilities = _pool(probabilities, rejector_probabilities[:, :-1])
     is_digit = digit_probabilities >= threshold(rejector)
     heights = np.array([candidate.box[3] - candidate.box[1] for candidate in candidates])
     is_tall = heights >= _LEAST_HEIGHT * heights.max(where=is_digit, initial=0)

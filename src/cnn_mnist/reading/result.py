@@ -60,6 +60,8 @@ class Reading:
 
     lines: tuple[tuple[Digit, ...], ...]
     """Its rows from top to bottom, digits from left to right, refused candidates included."""
+    page: int | None = None
+    """Which page or frame of several this is, from 1; None where there is only one."""
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -80,8 +82,9 @@ class Reading:
         return tuple(text for text in texts if text)
 
     def to_dict(self, separator: str = "") -> dict[str, Any]:
-        """Return JSON values: `text`, its rows joined by the separator, and `digits`."""
-        return {
+        """Return JSON values: `text`, its rows joined by the separator, `digits`, `page` if set."""
+        values: dict[str, Any] = {
             "text": separator.join(self.text_lines),
             "digits": [digit.to_dict() for digit in self.digits],
         }
+        return values if self.page is None else values | {"page": self.page}

@@ -31,6 +31,7 @@ _COLOURS: Final[dict[str, str]] = {
 _STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cnn-mnist",
+    "text.parse_math": False,  # a run may have a $ in its name
     "font.size": 10,
     "text.color": _INK,
     "axes.edgecolor": _FAINT,
@@ -68,9 +69,9 @@ def curves(runs: Mapping[str, History]) -> dict[str, str]:
 
     def training_and_validation(axes: Axes, name: str) -> None:
         for number, (run, rows) in enumerate(runs.items()):
-            prefix = f"{run}, " if len(runs) > 1 else ""
-            _line(axes, rows, name, f"{prefix}training", number, alpha=0.55, linewidth=1.2)
-            _line(axes, rows, f"validation_{name}", f"{prefix}validation", number, marker="o",
+            suffix = f", {run}" if len(runs) > 1 else ""
+            _line(axes, rows, name, f"training{suffix}", number, alpha=0.55, linewidth=1.2)
+            _line(axes, rows, f"validation_{name}", f"validation{suffix}", number, marker="o",
                   markersize=3.5)  # fmt: skip
         if any(not str(line.get_label()).startswith("_") for line in axes.lines):
             axes.legend()

@@ -77,16 +77,15 @@ def summarize(run_dir: Path, dataset: Dataset) -> Summary:
     """
     run = Run(run_dir)
     require_identity(run)
-    classifier = Classifier(run_dir)
-    logits = classifier.logits(dataset)
-    network = classifier.network()
+    evaluation = Classifier(run_dir).evaluation(dataset)
+    logits, network = evaluation.logits, evaluation.network.eval()
     mistakes = worst_mistakes(logits, dataset.test.labels, most=MISTAKES)
     return Summary(
         path=run_dir,
         settings=read_json(run.recipe_file) or {},
         history=read_metrics(run),
         table=describe(layer_table(network)),
-        metrics=classifier.score(logits, dataset),
+        metrics=evaluation.metrics,
         bins=reliability_bins(logits, dataset.test.labels),
         mistakes=mistakes,
         mistaken_images=[dataset.test.images[mistake.index] for mistake in mistakes],

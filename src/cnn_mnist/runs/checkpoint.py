@@ -31,7 +31,8 @@ from cnn_mnist.errors import CheckpointError, CnnMnistWarning, reason_of
 from cnn_mnist.files import read_bounded, sync_directory, temporary_folder, write_synced
 from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, MAX_STEPS, Recipe, whole_number
 
-MAX_FILE_BYTES: Final = 1 << 28
+MAX_FILE_BYTES: Final = 1 << 32
+"""Of one file of a checkpoint: a network of a billion parameters."""
 _MAX_SUMS_BYTES: Final = 1 << 12
 _FILES: Final = ("model.safetensors", "optimizer.safetensors", "state.json")
 _NAME: Final = re.compile(r"step-(\d{8,})")
@@ -68,6 +69,11 @@ def save(directory: Path, checkpoint: Checkpoint, *, keep: int = 3) -> Path:
     """
     target = directory / f"step-{checkpoint.step:08d}"
     contents = to_bytes(checkpoint)
+    if (largest := max(map(len, contents))) > MAX_FILE_BYTES:
+        raise CheckpointError(
+            f"{target} cannot be written: it has {largest:,} bytes, and the limit is "
+            f"{MAX_FILE_BYTES:,}: train a smaller network"
+        )
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(directory)
@@ -82,13 +88,13 @@ def save(directory: Path, checkpoint: Checkpoint, *, keep: int = 3) -> Path:
                 _remove(target)
             new.rename(target)
         sync_directory(directory)
+        for old in found(directory)[keep:]:
+            _remove(old)
     except OSError as error:
         raise CheckpointError(
             f"{target} cannot be written: {reason_of(error)}; "
             "earlier checkpoints are whole: make room or permission, then train again to go on"
         ) from error
-    for old in found(directory)[keep:]:
-        _remove(old)
     return target
 
 
@@ -213,8 +219,9 @@ def _damaged(contents: Sequence[bytes], stated: bytes) -> str | None:
 
 def _remove(folder: Path) -> None:
     """Remove a checkpoint; a crash half-way leaves no folder that looks like one."""
-    with temporary_folder(folder) as trash:
-        folder.rename(trash / folder.name)
+    hidden = folder.with_name(f".{folder.name}.removed.tmp")
+    folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _remove_leftovers(directory: Path) -> None:

@@ -1,10 +1,11 @@
 """Say what a run is, in `recipe.json`: recipe, data set and its hash, seed, versions, machine."""
 
+import warnings
 from dataclasses import dataclass
 
 from cnn_mnist.data.catalog import SOURCES
 from cnn_mnist.data.dataset import Dataset
-from cnn_mnist.errors import RunError
+from cnn_mnist.errors import CnnMnistWarning, RunError
 from cnn_mnist.machine import machine, versions
 from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, named, whole_number
 from cnn_mnist.runs.json_files import read_json, write_json
@@ -124,3 +125,23 @@ def data_name(identity: Identity | None) -> str:
     if identity.dataset not in SOURCES:
         raise RunError(f"the run was trained on {identity.dataset!r}: say where it is with --data")
     return identity.dataset
+
+
+def warn_of_other_data(what: object, name: str, sha256: str | None, dataset: Dataset) -> None:
+    """Warn with a `CnnMnistWarning` where a network meets a data set that it was not trained on.
+
+    Args:
+        what: the network, as the subject of the message.
+        name: of the data set that it was trained on.
+        sha256: that data set's `Dataset.sha256`; None where it is not known: then the name decides.
+        dataset: what it meets.
+    """
+    if dataset.name == name if sha256 is None else dataset.sha256 == sha256:
+        return
+    trained_on = name if sha256 is None else f"{name} (SHA-256 {sha256[:12]}...)"
+    warnings.warn(
+        f"{what} was trained on {trained_on}; this is another data set, {dataset.name} (SHA-256 "
+        f"{dataset.sha256[:12]}...)",
+        CnnMnistWarning,
+        stacklevel=2,
+    )

@@ -1,8 +1,8 @@
 """Lock a run directory, so that one process writes there at a time.
 
 The lock is the kernel's own, on an open file (`flock`): it ends with its holder, also when that is
-killed. The file names the holder. Not covered: Windows, which has no `flock`, and network file
-systems that keep locks to one machine.
+killed. The file names the holder. Not covered: Windows, which has no `flock`, network file systems
+that keep locks to one machine, and file systems without locks, where a warning says so, once.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from cnn_mnist.errors import RunError, reason_of
-from cnn_mnist.files import read_bounded
+from cnn_mnist.files import UNSUPPORTED, mount_point, read_bounded, warn_once
 
 if sys.platform != "win32":
     import fcntl
@@ -61,7 +61,7 @@ def _acquired(path: Path) -> IO[str]:
     while True:
         stream = path.open("a", encoding="utf-8")
         try:
-            _lock(stream)
+            _lock(stream, path)
             if _is_still(path, stream):
                 stream.truncate(0)
                 now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -74,9 +74,19 @@ def _acquired(path: Path) -> IO[str]:
         stream.close()
 
 
-def _lock(stream: IO[str]) -> None:
-    if sys.platform != "win32":
+def _lock(stream: IO[str], path: Path) -> None:
+    """Lock an open file; warn where its file system has no locks."""
+    if sys.platform == "win32":
+        return
+    try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        warn_once(
+            f"the file system at {mount_point(path)} has no locks ({reason_of(error)}): let only "
+            "one process at a time train in a run directory there"
+        )
 
 
 def _is_still(path: Path, stream: IO[str]) -> bool:

@@ -73,7 +73,7 @@ def read_metrics(run: Run) -> list[dict[str, float]]:
         lines = run.metrics_file.read_bytes().splitlines()
     rows = []
     for line in lines:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             row = json.loads(line)
             if isinstance(row, dict) and all(type(value) in (int, float) for value in row.values()):
                 rows.append(row)

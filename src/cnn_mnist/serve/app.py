@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from cnn_mnist.errors import BusyError, CnnMnistError, ImageError, ImageSizeError
+from cnn_mnist.serve.budget import BoundedBodies
+from cnn_mnist.serve.cors import Cors
+from cnn_mnist.serve.malloc import return_large_blocks
 from cnn_mnist.serve.middleware import Middleware
 from cnn_mnist.serve.protocol import ProtocolError
 from cnn_mnist.serve.routes import routes
@@ -37,6 +41,7 @@ def create_app(settings: Settings) -> Middleware:
     Raises:
         ModelError: the model file cannot be used.
     """
+    return_large_blocks()
     service = Service(settings)
 
     @asynccontextmanager
@@ -64,9 +69,10 @@ def create_app(settings: Settings) -> Middleware:
         RequestValidationError, _error_handler(400, "a query parameter has an invalid value")
     )
     return Middleware(
-        app,
+        BoundedBodies(app, settings.max_bodies_bytes),
         metrics=service.metrics,
         token=settings.token,
+        cors=Cors(settings.allow_origins),
         draining=lambda: service.draining,
     )
 
@@ -97,19 +103,22 @@ def _drain_on_signals(service: Service) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {int(n): signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)}
 
-    def drain(number: signal.Signals) -> None:
+    def drain(number: int) -> None:
         stop = handlers[number]
         assert callable(stop)
         delay_s = 0.0 if service.draining else service.settings.drain_s
         service.draining = True
         loop.call_later(delay_s, stop, number, None)
 
+    def handle(number: int, _: FrameType | None) -> None:
+        loop.call_soon_threadsafe(drain, number)
+
     for number in handlers:
-        loop.add_signal_handler(number, drain, number)
+        signal.signal(number, handle)  # not by the loop, which has no such method on Windows
     try:
         yield
     finally:
-        for number in handlers:
-            loop.remove_signal_handler(number)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,12 +1,13 @@
-"""Read a request's body within its limit, and the picture in it."""
+"""Read a request's body within its limit, and the pictures in it."""
 
 from typing import Final
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
+
+from cnn_mnist.serve.base64_json import picture_in
+from cnn_mnist.serve.budget import Share
+from cnn_mnist.serve.form import FIELD, FormError, form_files
 
 RAW_NAME: Final = "-"
 """The name of a picture that comes without a file name, as on the command line."""
@@ -25,6 +26,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Raises:
         HTTPException: 413 it is larger; 415 it is compressed; 400 the client disconnected.
+        BusyError: all bodies together are larger than the server holds.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "compressed bodies are not accepted: send the bytes as they are")
@@ -33,63 +35,74 @@ async def read_body(request: Request, limit: int) -> bytes:
     # a client that sends `Expect: 100-continue` waits for a response before it sends the body
     if size > limit and (size > _DISCARDED * limit or "expect" in request.headers):
         raise _too_large(limit)
-    parts: list[bytes] = []
+    share = Share.of(request.scope)
+    body = bytearray()
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
             if size <= limit:
-                parts.append(part)
+                share.add(len(part))
+                body += part
             elif size > _DISCARDED * limit:
                 break
             else:
-                parts.clear()
+                body.clear()
+                share.clear()
     except ClientDisconnect as error:
         raise HTTPException(400, "the client disconnected before the end of the body") from error
     if size > limit:
         raise _too_large(limit)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return bytes(body)
 
 
-async def read_picture(request: Request, limit: int) -> tuple[str, bytes]:
-    """Return the picture in a body: the body itself, or the part `file` of a form.
+async def read_pictures(request: Request, limit: int) -> list[tuple[str, bytes]]:
+    """Return the pictures in a body: the body itself, a form's files `file`, or base64 in JSON.
 
     Args:
         request: the request.
-        limit: the largest body in bytes, the form included.
+        limit: the largest body in bytes, the form or JSON included.
 
     Returns:
-        The file's name and its bytes.
+        Each file's name and its bytes, at least one.
 
     Raises:
-        HTTPException: see `read_body`; 400 the body is empty, or the form is damaged or has no
-            file.
+        HTTPException: see `read_body`; 400 the body is empty, or the form or JSON is damaged
+            or has no picture.
+        BusyError: see `read_body`.
     """
     body = await read_body(request, limit)
-    kind, _ = parse_options_header(request.headers.get("content-type", ""))
-    if kind != b"multipart/form-data":
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            return [(RAW_NAME, picture_in(body))]
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
+    if kind != "multipart/form-data":
         if not body:
             raise HTTPException(400, "the body is empty: send an image")
-        return RAW_NAME, body
+        return [(RAW_NAME, body)]
     try:
-        form = await MultiPartParser(
-            request.headers, _once(body), max_files=1, max_fields=8, max_part_size=1 << 16
-        ).parse()
-    except (MultiPartException, FormParserError, KeyError, ValueError) as error:
-        # KeyError and ValueError: a boundary or a header that the parser does not expect
-        message = getattr(error, "message", "")
-        raise HTTPException(400, f"the form cannot be read{message and ': '}{message}") from error
-    file = form.get("file")
-    if file is None or isinstance(file, str):
-        raise HTTPException(400, "the form has no file in its field `file`")
-    try:
-        return file.filename or RAW_NAME, await file.read()
-    finally:
-        await form.close()
+        files = form_files(body, content_type)
+    except FormError as error:
+        raise HTTPException(400, f"the form cannot be read: {error}") from error
+    if not files:
+        raise HTTPException(400, f"the form has no file in its field `{FIELD}`")
+    return [(name or RAW_NAME, content) for name, content in files]
 
 
-async def _once(body: bytes):  # type: ignore[no-untyped-def]
-    yield body
+async def read_picture(request: Request, limit: int) -> tuple[str, bytes]:
+    """Return the one picture in a body, as `read_pictures` does.
+
+    Raises:
+        HTTPException: see `read_pictures`; 400 there are several.
+        BusyError: see `read_body`.
+    """
+    pictures = await read_pictures(request, limit)
+    if len(pictures) > 1:
+        raise HTTPException(400, f"the form has {len(pictures)} files: send one")
+    return pictures[0]
 
 
 def _too_large(limit: int) -> HTTPException:

@@ -23,7 +23,11 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 REQUEST_TIMEOUT_S: Final = 20.0
-"""From the first byte of a request to its last; also from the connection to the first byte."""
+"""From the first byte of a request to its last, if its body arrives at less than
+`MIN_BYTES_PER_S`; also the longest pause within a body, and from the connection to the first byte.
+"""
+MIN_BYTES_PER_S: Final = 16 << 10
+"""The rate of a body, in bytes per second, that keeps moving its deadline."""
 KEEP_ALIVE_TIMEOUT_S: Final = 75
 """Between two requests; longer than load balancers allow, so that they close first, not we."""
 SEND_TIMEOUT_S: Final = 20.0
@@ -56,7 +60,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._receiving = False  # a request has begun to arrive and is not complete
         self._in_headers = True
-        self._header_bytes = 0
+        self._header_bytes = 0  # since the last byte of a body: also of trailers, around chunks
+        self._deadline_s = 0.0
         self._unanswered: deque[RequestResponseCycle] = deque()  # in order of arrival
         self._last_received_s = self.loop.time()
         self._request_timer: asyncio.TimerHandle | None = None
@@ -91,9 +96,10 @@ class Connection(HttpToolsProtocol):
         if not self._receiving:
             self._receiving = True
             self._start_request_timer()
-        self._header_bytes += len(data) if self._in_headers else 0
+        self._header_bytes += len(data)
         super().data_received(data)
-        if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
+        closing = self.transport.is_closing()
+        if self._receiving and not closing and self._header_bytes > MAX_HEADER_BYTES:
             self._refuse(431, f"the headers are larger than {MAX_HEADER_BYTES:,} bytes")
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -102,6 +108,11 @@ class Connection(HttpToolsProtocol):
             return False
         self.cycle.keep_alive = False
         return True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; drop the trailers of a body in chunks."""
+        if self._in_headers:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Limit pipelined requests; start or queue this one."""
@@ -113,9 +124,16 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
 
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of a body, and move the request's deadline by what has arrived."""
+        self._header_bytes = 0
+        latest_s = self.loop.time() + REQUEST_TIMEOUT_S
+        self._deadline_s = min(self._deadline_s + len(body) / MIN_BYTES_PER_S, latest_s)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Stop the request's timer."""
-        self._receiving, self._in_headers = False, True
+        self._receiving, self._in_headers, self._header_bytes = False, True, 0
         if self._request_timer:
             self._request_timer.cancel()
         super().on_message_complete()
@@ -139,13 +157,21 @@ class Connection(HttpToolsProtocol):
             self._refuse(400, "this is not an HTTP request")
 
     def _start_request_timer(self) -> None:
+        self._deadline_s = self.loop.time() + REQUEST_TIMEOUT_S
+        self._wait_for_deadline()
+
+    def _wait_for_deadline(self) -> None:
         if self._request_timer:
             self._request_timer.cancel()
-        self._request_timer = self.loop.call_later(REQUEST_TIMEOUT_S, self._time_out)
+        self._request_timer = self.loop.call_at(self._deadline_s, self._time_out)
 
     def _time_out(self) -> None:
-        if self._receiving:
-            self._refuse(408, f"the request did not arrive within {REQUEST_TIMEOUT_S:.0f} seconds")
+        if self.flow.read_paused:  # we do not read, so the client cannot send
+            self._start_request_timer()
+        elif self.loop.time() < self._deadline_s:
+            self._wait_for_deadline()
+        elif self._receiving:
+            self._refuse(408, "the request arrived too slowly")
         else:
             self.transport.close()
 

@@ -1,12 +1,21 @@
 """Collect metrics for Prometheus: requests, latency, batches and queues, summed over workers."""
 
 import os
-import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import (
+from cnn_mnist.errors import ServeError, os_errors_as
+
+WORKERS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that names the folder through which workers share their metrics.
+
+prometheus_client defines it, and reads it when it is imported. A folder that the user names is
+used as it is, and never removed.
+"""
+
+if not os.environ.get(WORKERS_DIR):  # prometheus_client takes even an empty name for a folder's
+    os.environ.pop(WORKERS_DIR, None)
+from prometheus_client import (  # noqa: E402 - see above
     CollectorRegistry,
     Counter,
     Gauge,
@@ -14,12 +23,6 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-
-WORKERS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the folder through which workers share their metrics.
-
-prometheus_client defines it; it must be set before that library is imported.
-"""
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _IMAGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -29,40 +32,44 @@ class Metrics:
     """The metrics of one application."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "cnn_mnist_requests",
-            "Requests answered.",
-            ("route", "status"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "cnn_mnist_request_seconds",
-            "Seconds from the request's headers to the end of its response.",
-            ("route",),
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self._batch = Histogram(
-            "cnn_mnist_batch_images",
-            "Images run as one batch.",
-            buckets=_IMAGES,
-            registry=self._registry,
-        )
-        self._queue = Gauge(
-            "cnn_mnist_queue_depth",
-            "Requests waiting to be computed.",
-            ("queue",),
-            multiprocess_mode="livesum",
-            registry=self._registry,
-        )
-        self._in_flight = Gauge(
-            "cnn_mnist_requests_in_flight",
-            "Requests being answered.",
-            multiprocess_mode="livesum",
-            registry=self._registry,
-        )
-        self._queues = {name: self._queue.labels(name) for name in ("tensors", "pictures")}
+        folder = os.environ.get(WORKERS_DIR)
+        with os_errors_as(ServeError, f"the metrics cannot be kept in {folder} ({WORKERS_DIR})"):
+            if folder is not None:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            self._registry = CollectorRegistry()
+            self._requests = Counter(
+                "cnn_mnist_requests",
+                "Requests answered.",
+                ("route", "status"),
+                registry=self._registry,
+            )
+            self._seconds = Histogram(
+                "cnn_mnist_request_seconds",
+                "Seconds from the request's headers to the end of its response.",
+                ("route",),
+                buckets=_SECONDS,
+                registry=self._registry,
+            )
+            self._batch = Histogram(
+                "cnn_mnist_batch_images",
+                "Images run as one batch.",
+                buckets=_IMAGES,
+                registry=self._registry,
+            )
+            self._queue = Gauge(
+                "cnn_mnist_queue_depth",
+                "Requests waiting to be computed.",
+                ("queue",),
+                multiprocess_mode="livesum",
+                registry=self._registry,
+            )
+            self._in_flight = Gauge(
+                "cnn_mnist_requests_in_flight",
+                "Requests being answered.",
+                multiprocess_mode="livesum",
+                registry=self._registry,
+            )
+            self._queues = {name: self._queue.labels(name) for name in ("tensors", "pictures")}
 
     def request_started(self) -> None:
         """Count a request that is being answered."""
@@ -90,29 +97,13 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        folder = os.environ.get(WORKERS_DIR)
-        if folder is None:
+        if WORKERS_DIR not in os.environ:
             return generate_latest(self._registry)
-        _remove_dead_workers(Path(folder))
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
 
-def _remove_dead_workers(folder: Path) -> None:
-    """Remove the gauges of workers that were killed: their requests no longer wait."""
-    for file in folder.glob("gauge_live*_*.db"):
-        match = re.search(r"_(\d+)\.db$", file.name)
-        if match and not _alive(int(match[1])):
-            with suppress(FileNotFoundError):  # another worker was faster
-                multiprocess.mark_process_dead(match[1])  # type: ignore[no-untyped-call]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def forget_worker(pid: int) -> None:
+    """Remove the gauges of a worker that has ended: none of its requests waits any longer."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

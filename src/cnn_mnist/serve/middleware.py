@@ -1,4 +1,4 @@
-"""Handle what all requests share: request id, token, response headers, access log, metrics."""
+"""Handle what all requests share: request id, token, CORS, headers, access log, metrics."""
 
 import re
 import secrets
@@ -10,14 +10,15 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cnn_mnist.serve.cors import Cors
 from cnn_mnist.serve.log import ACCESS, SERVE
 from cnn_mnist.serve.metrics import Metrics
 
 REQUEST_ID: Final = "x-request-id"
 PUBLIC_PATHS: Final = frozenset(
-    {"/", "/style.css", "/page.js", "/v2/health/live", "/v2/health/ready"}
+    {"/", "/docs", "/docs.js", "/style.css", "/page.js", "/v2/health/live", "/v2/health/ready"}
 )
-"""Paths that need no token: the page, which holds no secrets, and the health checks."""
+"""Paths that need no token: the pages, which hold no secrets, and the health checks."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _POLICY = (
@@ -41,24 +42,34 @@ class Middleware:
         app: the application.
         metrics: counts every request.
         token: what clients must send, except for `PUBLIC_PATHS`; None: nothing.
+        cors: tells which pages of other origins may call.
         draining: returns whether the server is about to stop.
     """
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, token: str | None, draining: Callable[[], bool]
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        token: str | None,
+        cors: Cors,
+        draining: Callable[[], bool],
     ) -> None:
         self._app, self._metrics, self._draining = app, metrics, draining
-        self._bearer = token and f"Bearer {token}"
+        self._token, self._cors = token, cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI call."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _RequestContext(scope, send, closing=self._draining())
+        request = _RequestContext(scope, send, self._cors, closing=self._draining())
         self._metrics.request_started()
         try:
-            if self._authorized(scope["path"], request.headers):
+            preflight = self._cors.preflight(scope["method"], request.headers)
+            if preflight is not None:
+                await request.send_whole(204, preflight)
+            elif self._authorized(scope["path"], request.headers):
                 inner = scope if scope["method"] != "HEAD" else {**scope, "method": "GET"}
                 await self._app(inner, receive, request.send)
                 request.route = getattr(inner.get("route"), "path", request.route)
@@ -78,23 +89,25 @@ class Middleware:
             ACCESS.info("", request.log_fields(seconds))
 
     def _authorized(self, path: str, headers: Headers) -> bool:
-        if self._bearer is None or path in PUBLIC_PATHS:
+        if self._token is None or path in PUBLIC_PATHS:
             return True
-        given = headers.get("authorization", "")
-        return secrets.compare_digest(given.encode(), self._bearer.encode())
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        right = secrets.compare_digest(given.strip().encode(), self._token.encode())
+        return scheme.lower() == "bearer" and right
 
 
 class _RequestContext:
     """One request: its id, and what the access log records of its response."""
 
-    def __init__(self, scope: Scope, send: Send, *, closing: bool) -> None:
+    def __init__(self, scope: Scope, send: Send, cors: Cors, *, closing: bool) -> None:
         self.started_s = time.perf_counter()
         self.headers = Headers(scope=scope)
         given = self.headers.get(REQUEST_ID, "")
         self.id = given if _ID.fullmatch(given) else secrets.token_hex(16)
         self.route, self.status, self.size_bytes = "other", 0, 0
         self._scope, self._send = scope, send
-        self._added = [*_HEADERS, (REQUEST_ID.encode("ascii"), self.id.encode("ascii"))]
+        own = (REQUEST_ID.encode("ascii"), self.id.encode("ascii"))
+        self._added = [*_HEADERS, own, *cors.headers(self.headers)]
         if closing:  # the client's next request opens a connection, to a server that stays
             self._added.append((b"connection", b"close"))
 
@@ -110,14 +123,20 @@ class _RequestContext:
     async def send_error(
         self, status: int, error: str, headers: Iterable[tuple[bytes, bytes]] = ()
     ) -> None:
-        """Send an error response without calling the application."""
+        """Send an error response."""
         body = orjson.dumps({"error": error})
         fields = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode("ascii")),
             *headers,
         ]
-        await self.send({"type": "http.response.start", "status": status, "headers": fields})
+        await self.send_whole(status, fields, body)
+
+    async def send_whole(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b""
+    ) -> None:
+        """Send a response without calling the application."""
+        await self.send({"type": "http.response.start", "status": status, "headers": [*headers]})
         await self.send({"type": "http.response.body", "body": body})
 
     def log_fields(self, seconds: float) -> dict[str, Any]:

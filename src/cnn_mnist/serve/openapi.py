@@ -6,14 +6,35 @@ from typing import Any, Final
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.inference.model import BATCH_SIZE
 from cnn_mnist.serve import protocol
+from cnn_mnist.serve.base64_json import KEY
+from cnn_mnist.serve.form import FIELD, MAX_PARTS
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    """Describe an object that has all of these properties."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
 
 _BYTES: Final = {"type": "string", "format": "binary"}
-_FORM: Final = {"type": "object", "required": ["file"], "properties": {"file": _BYTES}}
-_ERROR: Final = {
+_ERROR: Final = _object(error={"type": "string"})
+_DIGIT: Final = {
     "type": "object",
-    "required": ["error"],
-    "properties": {"error": {"type": "string"}},
+    "properties": {
+        "class": {"type": ["integer", "null"], "description": "null where it is not a digit"},
+        "probability": {"type": "number"},
+        "probabilities": {"type": "array", "items": {"type": "number"}},
+        "box": {"type": "array", "items": {"type": "integer"}, "description": "x0, y0, x1, y1"},
+    },
 }
+_READING: Final = _object(
+    file={"type": "string", "description": "its name, or - where it has none"},
+    text={"type": "string"},
+    digits={"type": "array", "items": _DIGIT},
+)
+_FAILURE: Final = _object(file={"type": "string"}, error={"type": "string"})
+_READINGS: Final = _object(
+    images={"type": "array", "items": _READING}, errors={"type": "array", "items": _FAILURE}
+)
 _SHAPE: Final = {
     "type": "array",
     "prefixItems": [
@@ -67,12 +88,35 @@ def _body(schemas: Mapping[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
-PICTURE: Final[dict[str, Any]] = {
-    "requestBody": _body(
-        {"image/*": _BYTES, "application/octet-stream": _BYTES, "multipart/form-data": _FORM}
-    )
-}
+def _pictures(most: int) -> dict[str, Any]:
+    """Describe a request with up to so many pictures."""
+    files = {"type": "array", "items": _BYTES, "minItems": 1, "maxItems": most}
+    base64 = {"type": "string", "contentEncoding": "base64", "description": "or a data: URL"}
+    return {
+        "requestBody": _body(
+            {
+                "image/*": _BYTES,
+                "application/octet-stream": _BYTES,
+                "multipart/form-data": _object(**{FIELD: files}),
+                "application/json": _object(**{KEY: base64}),
+            }
+        )
+    }
+
+
+PICTURE: Final = _pictures(1)
 """A request with a picture."""
+
+PICTURES: Final = _pictures(MAX_PARTS)
+"""A request with pictures."""
+
+READ: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "What is read in the picture; of several, in each, and which cannot be read",
+        "content": {"application/json": {"schema": {"oneOf": [_READING, _READINGS]}}},
+    }
+}
+"""The response to `PICTURES`."""
 
 INFER: Final[dict[str, Any]] = {
     "parameters": [

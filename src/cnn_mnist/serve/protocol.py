@@ -8,6 +8,8 @@ accepted here. Not covered: shared memory, sequences, data types other than FP32
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from reprlib import repr as short
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +20,7 @@ from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import CnnMnistError
 from cnn_mnist.export.triton import NAME, VERSION
 from cnn_mnist.inference.model import BATCH_SIZE
+from cnn_mnist.serve.bounded_json import loads
 
 INPUT: Final = "images"
 OUTPUTS: Final = ("logits", "probabilities")
@@ -26,6 +29,8 @@ HEADER: Final = "inference-header-content-length"
 """The header with the size of the JSON, in bytes, where tensors follow it as bytes."""
 
 _FLOAT: Final = np.dtype("<f4")
+_MAX_VALUES: Final = BATCH_SIZE * 1024
+"""Of the JSON: the 784 of each image, the lists around them, and the other keys."""
 
 
 class ProtocolError(CnnMnistError):
@@ -83,10 +88,9 @@ def parse(body: bytes, header_bytes: int | None = None) -> Request:
     if not 0 <= header_bytes <= len(body):
         raise ProtocolError(f"{HEADER} is {header_bytes}, but the body has {len(body)} bytes")
     try:
-        # orjson copies bytes objects least
-        message = orjson.loads(body[:header_bytes] if header_bytes < len(body) else body)
-    except orjson.JSONDecodeError as error:
-        raise ProtocolError(f"the body is not JSON: {error}") from error
+        message = loads(body[:header_bytes], _MAX_VALUES)
+    except ValueError as error:
+        raise ProtocolError(str(error)) from error
     if not isinstance(message, dict):
         raise ProtocolError("the request is not a JSON object")
     id_ = message.get("id")
@@ -98,7 +102,7 @@ def parse(body: bytes, header_bytes: int | None = None) -> Request:
     for output in wanted or [{"name": name} for name in OUTPUTS]:
         name = output.get("name")
         if name not in OUTPUTS:
-            raise ProtocolError(f"there is no output {name!r}: the outputs are {OUTPUTS}")
+            raise ProtocolError(f"there is no output {short(name)}: the outputs are {OUTPUTS}")
         names.append(name)
         if _mapping(output, "parameters").get("binary_data", whole) is True:
             binary.add(name)
@@ -134,7 +138,8 @@ def _images(inputs: Sequence[Mapping[str, Any]], binary: bytes) -> npt.NDArray[n
         raise ProtocolError(f"inputs must be one tensor, named {INPUT}")
     (tensor,) = inputs
     if tensor.get("datatype") != DATATYPE:
-        raise ProtocolError(f"{INPUT} has datatype {tensor.get('datatype')!r}: expected {DATATYPE}")
+        datatype = short(tensor.get("datatype"))
+        raise ProtocolError(f"{INPUT} has datatype {datatype}: expected {DATATYPE}")
     shape = tensor.get("shape")
     if not (
         isinstance(shape, list)
@@ -143,11 +148,11 @@ def _images(inputs: Sequence[Mapping[str, Any]], binary: bytes) -> npt.NDArray[n
         and 1 <= shape[0] <= BATCH_SIZE
     ):
         raise ProtocolError(
-            f"{INPUT} has shape {shape}: expected [N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}], "
+            f"{INPUT} has shape {short(shape)}: expected [N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}], "
             f"N from 1 to {BATCH_SIZE}"
         )
     size = _mapping(tensor, "parameters").get("binary_data_size")
-    values = _numbers(tensor) if size is None else _floats(binary, size)
+    values = _floats(binary, size) if size is not None else _numbers(tensor.get("data"))
     if values.size != shape[0] * IMAGE_SIZE * IMAGE_SIZE:
         raise ProtocolError(f"{INPUT} has {values.size} values: its shape is {shape}")
     if not (values.min() >= 0 and values.max() <= 1):  # written so that NaN fails too
@@ -155,19 +160,24 @@ def _images(inputs: Sequence[Mapping[str, Any]], binary: bytes) -> npt.NDArray[n
     return values.astype(np.float32, copy=False).reshape(shape)
 
 
-def _numbers(tensor: Mapping[str, Any]) -> npt.NDArray[Any]:
-    try:
-        values = np.asarray(tensor.get("data"))
-    except ValueError as error:  # lists of several lengths
-        raise ProtocolError(f"data of {INPUT} is not an array") from error
-    if values.dtype.kind not in "iuf":
+def _numbers(values: object) -> npt.NDArray[np.float64]:
+    """Return the numbers of a list, or of lists in lists of equal lengths, as one row."""
+    if not isinstance(values, list):
         raise ProtocolError(f"data of {INPUT} is not an array of numbers")
-    return values
+    while (kinds := set(map(type, values))) == {list}:
+        if len(set(map(len, values))) > 1:
+            raise ProtocolError(f"data of {INPUT} is not an array: its lists differ in length")
+        values = list(chain.from_iterable(values))
+    if not kinds <= {int, float}:  # the types themselves: True is not a number
+        raise ProtocolError(f"data of {INPUT} is not an array of numbers")
+    return np.array(values, np.float64)
 
 
 def _floats(binary: bytes, size: object) -> npt.NDArray[np.float32]:
     if type(size) is not int or size != len(binary) or size % _FLOAT.itemsize:
-        raise ProtocolError(f"binary_data_size of {INPUT} is {size}: {len(binary)} bytes follow")
+        raise ProtocolError(
+            f"binary_data_size of {INPUT} is {short(size)}: {len(binary)} bytes follow"
+        )
     return np.frombuffer(binary, _FLOAT)
 
 

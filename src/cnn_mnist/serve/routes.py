@@ -1,15 +1,18 @@
 """Define the paths of the HTTP interface."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from cnn_mnist.errors import ImageError
 from cnn_mnist.export.triton import NAME, VERSION
 from cnn_mnist.serve import protocol
-from cnn_mnist.serve.body import read_body, read_picture
-from cnn_mnist.serve.openapi import INFER, PICTURE, errors
+from cnn_mnist.serve.body import read_body, read_picture, read_pictures
+from cnn_mnist.serve.openapi import INFER, PICTURE, PICTURES, READ, errors
 from cnn_mnist.serve.service import Service
 
 _MODEL: Final = f"/v2/models/{NAME}"
@@ -18,6 +21,8 @@ _PAGE: Final = {
     "/": ("index.html", "text/html"),
     "/style.css": ("style.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
+    "/docs": ("docs.html", "text/html"),
+    "/docs.js": ("docs.js", "text/javascript"),
 }
 
 
@@ -46,7 +51,7 @@ def _add_inference(router: APIRouter, service: Service) -> None:
         if header is not None and not (header.isascii() and header.isdigit()):
             raise protocol.ProtocolError(f"{protocol.HEADER} is not a number")
         # no body has more bytes than 18 digits count, and int() refuses thousands of digits
-        asked = protocol.parse(body, None if header is None else int(header[:18]))
+        asked = await service.parse(body, None if header is None else int(header[:18]))
         content, json_bytes = protocol.render(asked, *await service.infer(asked.images))
         if json_bytes is None:
             return Response(content, media_type="application/json")
@@ -80,13 +85,17 @@ def _add_pictures(router: APIRouter, service: Service) -> None:
 
     @router.post(
         "/predict",
-        responses=errors(400, 413, 415),
-        openapi_extra=PICTURE,
-        summary="Read the digits in a picture, as cnn-mnist predict --json does.",
+        responses=errors(400, 413, 415) | READ,
+        openapi_extra=PICTURES,
+        summary="Read the digits in a picture, or in several, as cnn-mnist predict --json does.",
     )
     async def predict(request: Request) -> Response:
-        name, picture = await read_picture(request, service.settings.max_body_bytes)
-        return Response(await service.predict(name, picture), media_type="application/json")
+        pictures = await read_pictures(request, service.settings.max_body_bytes)
+        if len(pictures) == 1:
+            answer = await service.predict(*pictures[0])
+        else:
+            answer = await _predict_all(service, pictures)
+        return Response(answer, media_type="application/json")
 
     @router.post(
         "/layers",
@@ -99,8 +108,26 @@ def _add_pictures(router: APIRouter, service: Service) -> None:
         return Response(await service.explain(picture, digit), media_type="application/json")
 
 
+async def _predict_all(service: Service, pictures: Sequence[tuple[str, bytes]]) -> bytes:
+    """Read pictures one after the other, so that a request with many does not keep others waiting.
+
+    Raises:
+        ImageError: none of them can be read.
+        BusyError: see `Service.predict`.
+    """
+    readings, failures = [], []
+    for name, picture in pictures:
+        try:
+            readings.append(orjson.Fragment(await service.predict(name, picture)))
+        except ImageError as error:
+            failures.append({"file": name, "error": str(error)})
+            if len(failures) == len(pictures):
+                raise
+    return orjson.dumps({"images": readings, "errors": failures})
+
+
 def _add_page(router: APIRouter, service: Service) -> None:
-    """Add the page and the metrics."""
+    """Add the page to draw on, the page that describes the paths, and the metrics."""
     folder = files("cnn_mnist.serve") / "page"
     for path, (name, kind) in _PAGE.items():
         response = Response((folder / name).read_bytes(), media_type=kind)

@@ -16,7 +16,7 @@ from cnn_mnist.errors import ServeError, os_errors_as
 from cnn_mnist.serve.app import create_app
 from cnn_mnist.serve.connection import KEEP_ALIVE_TIMEOUT_S, Connection
 from cnn_mnist.serve.log import CONFIG
-from cnn_mnist.serve.metrics import WORKERS_DIR
+from cnn_mnist.serve.metrics import WORKERS_DIR, forget_worker
 from cnn_mnist.serve.settings import Settings
 
 BACKLOG: Final = 2048
@@ -74,9 +74,16 @@ def run(settings: Settings, listening: socket.socket, workers: int = 1) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's supervisor, which also records whether SIGINT ended it."""
+    """uvicorn's supervisor, which also records whether SIGINT ended it, and tidies the metrics."""
 
     interrupted = False
+
+    def keep_subprocess_alive(self) -> None:
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for process in before:
+            if process not in self.processes and process.pid is not None:
+                forget_worker(process.pid)
 
     def handle_int(self) -> None:
         self.interrupted = True
@@ -85,9 +92,21 @@ class _Supervisor(Multiprocess):
 
 @contextmanager
 def _metrics_folder() -> Iterator[None]:
-    """Create the folder for the workers' metrics before they import prometheus_client."""
-    with tempfile.TemporaryDirectory(prefix="cnn-mnist-metrics-") as folder:
-        os.environ[WORKERS_DIR] = folder
+    """Have a folder for the workers' metrics, the user's own where the environment names one.
+
+    The workers inherit the environment, and import prometheus_client.
+    """
+    if os.environ.get(WORKERS_DIR):
+        yield
+        return
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError:  # a read-only root, as containers have it
+        place = "/dev/shm"  # noqa: S108 - the folder in it has a name that nobody can foresee
+    with os_errors_as(ServeError, f"no place for the workers' metrics (name one by {WORKERS_DIR})"):
+        folder = tempfile.TemporaryDirectory(prefix="cnn-mnist-metrics-", dir=place)
+    with folder as name:
+        os.environ[WORKERS_DIR] = name
         try:
             yield
         finally:

@@ -1,23 +1,32 @@
 """Compute what the paths answer: the network, the rejector and the layers, with their queues."""
 
-from typing import Any
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+from PIL import Image
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import ModelError
 from cnn_mnist.inference.model import Model
+from cnn_mnist.reading.decode import FORMATS
 from cnn_mnist.reading.reader import read
 from cnn_mnist.reading.rejector import REJECTOR
 from cnn_mnist.reading.result import Reading
+from cnn_mnist.serve import protocol
+from cnn_mnist.serve.budget import PixelBudget
 from cnn_mnist.serve.layers import Layers, encoded
 from cnn_mnist.serve.metrics import Metrics
 from cnn_mnist.serve.queues import Answer, Batcher, Limits, Pool
 from cnn_mnist.serve.settings import Settings
 
 _DIGITS = 10
+_SMALL_JSON_BYTES: Final = 64 << 10
+"""JSON up to this size is parsed at once, in a millisecond or two; larger ones in a thread."""
 
 
 class Service:
@@ -50,6 +59,9 @@ class Service:
         )
         self._batcher = Batcher(self.model.predict, limits, self.metrics)
         self._pool = Pool(limits, self.metrics)
+        self._pixels = PixelBudget(settings.max_pixels)
+        # one at a time: parsing keeps the interpreter's lock, for which the event loop competes
+        self._parser = ThreadPoolExecutor(1, "parse")
         # the first run is the slowest: do it before the first request
         self.model.predict(np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.float32))
 
@@ -57,6 +69,18 @@ class Service:
         """Shut down the thread pools."""
         self._batcher.close()
         self._pool.close()
+        self._parser.shutdown()
+
+    async def parse(self, body: bytes, header_bytes: int | None) -> protocol.Request:
+        """Parse an inference request as `protocol.parse` does, without delaying other requests.
+
+        Raises:
+            ProtocolError: it does not follow the protocol, or does not fit this network.
+        """
+        if (len(body) if header_bytes is None else header_bytes) <= _SMALL_JSON_BYTES:
+            return protocol.parse(body, header_bytes)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parser, protocol.parse, body, header_bytes)
 
     async def infer(self, images: npt.NDArray[np.float32]) -> Answer:
         """Return logits and probabilities, each `(N, 10)`, of images `(N, 1, 28, 28)`.
@@ -94,9 +118,9 @@ class Service:
         return await self._pool.run(self._explain, picture, number)
 
     def _read(self, picture: bytes) -> Reading:
-        return read(
-            picture, self.model, rejector=self._rejector, max_pixels=self.settings.max_pixels
-        )
+        most = self.settings.max_pixels
+        with self._pixels.hold(_pixels(picture, most)):
+            return read(picture, self.model, rejector=self._rejector, max_pixels=most)
 
     def _predict(self, name: str, picture: bytes) -> bytes:
         return orjson.dumps({"file": name, **self._read(picture).to_dict()})
@@ -111,3 +135,14 @@ class Service:
             activities = self._layers.activities(reading.digits[number].image)
             layers = [activity.to_dict() for activity in activities]
         return orjson.dumps({**answer, "layers": layers})
+
+
+def _pixels(picture: bytes, most: int) -> int:
+    """Return the pixels of a picture from its header; `most` if that does not tell them."""
+    try:
+        with Image.open(BytesIO(picture), formats=tuple(FORMATS)) as image:
+            if getattr(image, "is_animated", False):  # a later frame may be larger
+                return most
+            return int(image.width * image.height)
+    except Exception:  # whatever Pillow raises on damaged files: reading it tells the client
+        return most

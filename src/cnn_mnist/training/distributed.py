@@ -9,8 +9,6 @@ Nothing is pickled: only numbers and bytes pass between processes.
 """
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +24,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import WorkerLostError
+from cnn_mnist.training.signals import stop_with_parent
 
-_PARENT_POLL_S: Final = 0.5
 _CLOSING_S: Final = 0.1
 _TIMEOUT: Final = timedelta(minutes=2)
 """How long a process waits for another: far longer than a checkpoint and a validation pass of the
@@ -127,7 +125,7 @@ def process_group(device: torch.device, group: Group) -> Iterator[None]:
     if group.size == 1:
         yield
         return
-    _stop_with_parent()
+    stop_with_parent()
     try:
         _connect("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         yield
@@ -170,15 +168,3 @@ def _connect(backend: str) -> None:
             if attempt == _ATTEMPTS:
                 raise
     dist.distributed_c10d._set_pg_timeout(_TIMEOUT)
-
-
-def _stop_with_parent() -> None:
-    """Send this process SIGTERM when the process that started it has ended."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_POLL_S)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True, name="parent watch").start()

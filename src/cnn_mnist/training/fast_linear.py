@@ -33,6 +33,7 @@ def _forward(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
     """Compute `(B, in)` to `(B, out)`."""
     if (
         layer.training
+        and inputs.ndim == 2
         and inputs.device.type == "cpu"
         and inputs.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")

@@ -22,6 +22,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from cnn_mnist.errors import CnnMnistError, Interrupted, WorkerError, WorkerLostError
 from cnn_mnist.files import replace
 from cnn_mnist.machine import cores
+from cnn_mnist.training.signals import STOPPING
 
 _ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 
@@ -54,7 +55,7 @@ def launch(arguments: Sequence[str], *, workers: int, max_restarts: int = 0) -> 
             rdzv_endpoint="localhost:0",  # any free port
             local_addr="localhost",
             max_restarts=max_restarts,
-            signals_to_handle="SIGTERM,SIGINT",
+            signals_to_handle=",".join(number.name for number in STOPPING),
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
         try:

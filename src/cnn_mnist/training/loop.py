@@ -22,20 +22,18 @@ from cnn_mnist.errors import (
     RunError,
 )
 from cnn_mnist.evaluation.metrics import evaluate
-from cnn_mnist.networks import NETWORKS
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.checkpoint import Checkpoint, found, from_bytes, newest, save, to_bytes
 from cnn_mnist.runs.identity import Identity, read_identity, write_identity
 from cnn_mnist.runs.lock import locked
 from cnn_mnist.runs.run import Run, drop_old_checksums
-from cnn_mnist.training.augmentation import AUGMENTATIONS
 from cnn_mnist.training.clock import Clock
 from cnn_mnist.training.device import choose_device
 from cnn_mnist.training.distributed import Group, process_group
 from cnn_mnist.training.hooks import Hook, JsonLines, Start, wrap_hook_errors
 from cnn_mnist.training.meter import Meter
-from cnn_mnist.training.optimizers import OPTIMIZERS
-from cnn_mnist.training.schedules import SCHEDULES, learning_rate_at
+from cnn_mnist.training.parts import require_known_parts
+from cnn_mnist.training.schedules import learning_rate_at
 from cnn_mnist.training.signals import catch_signals
 from cnn_mnist.training.trainer import Trainer
 
@@ -70,7 +68,7 @@ def train(
         NonFiniteLossError: the loss became NaN or infinite; the last checkpoint is from before.
         Interrupted: SIGINT or SIGTERM came; a checkpoint of the step reached was written first.
     """
-    _require_known_names(recipe)
+    require_known_parts(recipe)
     identity = Identity.of(recipe, dataset, seed)
     group = Group.of_environment()
     with process_group(choose_device(device, group), group), _lock(run, group):
@@ -79,6 +77,7 @@ def train(
             recipe, dataset.train, dataset.classes, seed=seed, device=device, group=group
         )
         if checkpoint is not None:
+            _require_steps_left(run, checkpoint, recipe)
             trainer.restore(checkpoint)
             _warn_of_another_end(checkpoint, recipe)
         if trainer.step < recipe.steps:
@@ -90,12 +89,13 @@ def train(
     return trainer
 
 
-def _require_known_names(recipe: Recipe) -> None:
-    """Raise `RecipeError` for an unknown name, before anything is written."""
-    NETWORKS.get(recipe.network)
-    OPTIMIZERS.get(recipe.optimizer)
-    SCHEDULES.get(recipe.schedule)
-    AUGMENTATIONS.get(recipe.augmentation)
+def _require_steps_left(run: Run, checkpoint: Checkpoint, recipe: Recipe) -> None:
+    """Raise `RunError` where a run is beyond the step that it should end at."""
+    if checkpoint.step > recipe.steps:
+        raise RunError(
+            f"{run.path} is at step {checkpoint.step} already, beyond step {recipe.steps}: "
+            "train to a later step, or choose another run directory"
+        )
 
 
 def _write_start(run: Run, identity: Identity) -> None:
@@ -107,11 +107,12 @@ def _write_start(run: Run, identity: Identity) -> None:
 
 def _warn_of_another_end(checkpoint: Checkpoint, recipe: Recipe) -> None:
     """Warn where a schedule that depends on the last step is stretched or cut."""
-    before, now = checkpoint.recipe.steps, recipe.steps
-    if checkpoint.step < now != before and recipe.schedule != "constant":
+    before, now = checkpoint.recipe, recipe
+    step = checkpoint.step
+    if step < now.steps and learning_rate_at(before, step) != learning_rate_at(now, step):
         warnings.warn(
-            f"the {recipe.schedule} schedule was laid out for {before} steps and is now for {now}: "
-            f"the result differs from one run of {now} steps",
+            f"the {now.schedule} schedule was laid out for {before.steps} steps and is now for "
+            f"{now.steps}: the result differs from one run of {now.steps} steps",
             CnnMnistWarning,
             stacklevel=3,
         )
@@ -217,6 +218,9 @@ def _loop(trainer: Trainer, run: Run, validation: Split, hooks: Sequence[Hook]) 
                         _stop(signal.Signals(stop), step.number, run, group)
                     if group.is_main:
                         _validate(trainer, validation, hooks)
+        # a signal in the last step or in the validation pass after it
+        if stop := group.all_reduce_max(received[0] if received else 0):
+            _stop(signal.Signals(stop), trainer.step, run, group)
 
 
 def _validate(trainer: Trainer, validation: Split, hooks: Sequence[Hook]) -> None:

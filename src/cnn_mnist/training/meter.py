@@ -24,7 +24,8 @@ class Meter:
 
     def add(self, step: Step) -> None:
         """Take a step in."""
-        self._steps.append((step.number, step.loss, (step.classes == step.labels).sum()))
+        loss = step.loss if step.weight == 1 else step.loss * step.weight
+        self._steps.append((step.number, loss, (step.classes == step.labels).sum()))
         self._images += len(step.labels)
 
     def check(self) -> None:

@@ -105,7 +105,7 @@ class Trainer:
         else:
             loss, logits = self._descend(images, labels)
         self.step += 1
-        return Step(number=self.step, loss=loss, logits=logits, labels=labels)
+        return Step(number=self.step, loss=loss, logits=logits, labels=labels, weight=self._weight)
 
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images `(B, 1, 28, 28) float32 in [0, 1]` and labels `(B,) int64` of this step.
@@ -139,10 +139,8 @@ class Trainer:
         if low:
             logits = logits.float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-        if self._weight != 1:
-            loss = loss * self._weight
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if self._weight == 1 else loss * self._weight).backward()
         self.optimizer.step()
         return loss.detach(), logits.detach()
 

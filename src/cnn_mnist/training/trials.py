@@ -8,14 +8,15 @@ process with its share of the cores (benchmarks/trials.py compares that with one
 import os
 import signal
 import statistics
-import threading
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import torch
@@ -29,6 +30,13 @@ from cnn_mnist.runs.identity import read_identity
 from cnn_mnist.runs.run import Run
 from cnn_mnist.training.loop import train
 from cnn_mnist.training.malloc import tune_malloc
+from cnn_mnist.training.parts import import_own_parts, in_main, require_known_parts
+from cnn_mnist.training.signals import (
+    STOPPING,
+    handle_signals,
+    restore_handlers,
+    stop_with_parent,
+)
 
 Result: TypeAlias = dict[str, Any]
 """The test metrics of one run, and its `train_seconds`."""
@@ -55,8 +63,7 @@ def run_trials(
         first_seed: the first seed.
         device: see `Trainer`.
         processes: how many are trained at a time, each by a process with its share of the cores;
-            1 trains in this process; None takes one for each core, or 1 on a GPU. A script that
-            asks for more than 1 does it below `if __name__ == "__main__":`.
+            1 trains in this process; None takes one for each core, or 1 on a GPU.
         on_run: called with the seed and the result of each run when it has ended.
 
     Returns:
@@ -68,6 +75,7 @@ def run_trials(
         RunError: a run is there already, to another last step.
         CnnMnistError: see `cnn_mnist.training.loop.train`; the other runs have written checkpoints.
     """
+    require_known_parts(recipe)
     seeds = range(first_seed, first_seed + n)
     processes = min(processes or _default_processes(device), n)
     trial = _Trial(directory, recipe, dataset, device)
@@ -152,13 +160,29 @@ def _in_processes(
         for first in range(processes)
     ]
     with _terminated(workers):
-        for worker in workers:
-            worker.start()
+        with nullcontext() if in_main(trial.recipe) else _hidden_main():
+            for worker in workers:
+                worker.start()
         for _ in seeds:
             result = _next(results, workers)
             if isinstance(result, CnnMnistError):
                 raise result
             yield result
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Keep processes that start in the block from importing the script that has called us.
+
+    A script without `if __name__ == "__main__":`, or one from standard input, could not be imported
+    there. Only one that defines a part of the recipe itself is needed there, and needs that line.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _work(trial: _Trial, seeds: Sequence[int], threads: int, results: "Queue[Any]") -> None:
@@ -167,9 +191,11 @@ def _work(trial: _Trial, seeds: Sequence[int], threads: int, results: "Queue[Any
         # Ctrl-C goes to a whole process group. It should reach the parent alone, which stops its
         # processes with one signal: a second one would end them before their checkpoints.
         os.setpgrp()
+    stop_with_parent()
     tune_malloc()
     torch.set_num_threads(threads)
     try:
+        import_own_parts(trial.recipe)
         for seed in seeds:
             results.put(trial(seed))
     except CnnMnistError as error:
@@ -202,13 +228,11 @@ def _terminated(workers: Sequence[BaseProcess]) -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         raise Interrupted("stopped; each run has a checkpoint: the same command goes on", number)
 
-    main = threading.current_thread() is threading.main_thread()  # which alone gets signals
-    before = signal.signal(signal.SIGTERM, stop) if main else None
+    before = handle_signals(stop, [number for number in STOPPING if number != signal.SIGINT])
     try:
         yield
     finally:
-        if main:
-            signal.signal(signal.SIGTERM, before)
+        restore_handlers(before)
         for worker in workers:
             if worker.is_alive():
                 worker.terminate()

@@ -13,6 +13,8 @@ const ENGLISH = {
   digit: (n, name) => `Digit ${n}: ${name}`,
   busy: "The server is busy. One moment.",
   away: "The server does not answer.",
+  large: "The picture is too large.",
+  foreign: "This answer is not the server's. A proxy in between may be at fault. Try again.",
   input: "Input",
   maps: (n) => (n === 1 ? "1 map" : `${n} maps`),
   units: (n) => `${n} units`,
@@ -41,6 +43,8 @@ const CHINESE = {
   digit: (n, name) => `第 ${n} 个数字：${name}`,
   busy: "服务器正忙，请稍候。",
   away: "服务器没有响应。",
+  large: "图片太大。",
+  foreign: "收到的响应不是服务器发出的，可能是中间的代理出了问题。请重试。",
   input: "输入",
   maps: (n) => `${n} 张特征图`,
   units: (n) => `${n} 个单元`,
@@ -71,6 +75,7 @@ const CHINESE = {
     negative: "负", positive: "正", api: "HTTP 接口", metrics: "运行指标",
     private: "你写的内容只发送到这台服务器，不会保存。",
     token: "这台服务器需要访问令牌", "token-label": "访问令牌", "token-send": "确定",
+    "token-open": "输入访问令牌",
   },
 };
 
@@ -101,7 +106,7 @@ const percent = (share) => (share > 0.9995 ? "100 %" : `${(share * 100).toFixed(
 const canvas = $("canvas");
 const pen = canvas.getContext("2d");
 let strokes = []; // {size, erase, points: [[x, y], ...]} in the canvas' own pixels
-let picture = null; // {file, bitmap}
+let picture = null; // {file, bitmap, before: the sheet that it replaced, until the server accepts it}
 let erasing = false;
 let cursor = null; // when drawing with the keyboard: {x, y, stroke}
 
@@ -176,9 +181,14 @@ async function open(file) {
   } catch { // a format that the server may support and the browser does not, such as TIFF
     bitmap = await createImageBitmap(new ImageData(8, 5));
   }
-  clear();
-  picture = { file, bitmap };
+  const before = picture?.before ?? { strokes, picture, showing };
+  [strokes, picture, showing] = [[], { file, bitmap, before }, false];
   changed();
+}
+
+function restore() { // what a picture replaced that the server refuses
+  ({ strokes, picture, showing } = picture.before);
+  repaint();
 }
 
 async function sheet() { // the drawing or picture as a file: dark ink on white in both themes
@@ -194,6 +204,8 @@ let answer = null; // the server's JSON: a reading with layers, or {error}
 let chosen = 0; // the index of the digit whose bars and layers are shown
 let version = 0;
 let asking = false;
+let retry = 0; // a timer
+let tokenAsked = false; // since the last token was given
 
 async function ask() {
   version += 1;
@@ -204,33 +216,44 @@ async function ask() {
   }
   if (asking) return;
   asking = true;
-  let asked;
-  do {
-    asked = version;
-    const result = await fetchAnswer();
-    if (strokes.length || picture) answer = result;
-    show();
-  } while (asked !== version && (strokes.length || picture));
-  asking = false;
+  try {
+    let asked;
+    do {
+      asked = version;
+      const result = await fetchAnswer().catch(() => null); // it is not JSON
+      const known = typeof (result?.text ?? result?.error) === "string";
+      if (asked === version || strokes.length || picture) answer = known ? result : { error: words.foreign };
+      show();
+    } while (asked !== version && (strokes.length || picture));
+  } finally { // whatever failed, the next drawing is sent
+    asking = false;
+  }
 }
 
-async function fetchAnswer() {
+async function fetchAnswer() { // the server's JSON, or {error}; throws if there is no JSON, as from a proxy
   const token = sessionStorage.getItem("token");
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const sent = picture;
   let response;
   try {
-    response = await fetch(`layers?digit=${chosen}`, { method: "POST", body: await sheet(), headers });
+    const signal = AbortSignal.timeout(120_000);
+    response = await fetch(`layers?digit=${chosen}`, { method: "POST", body: await sheet(), headers, signal });
   } catch {
     return { error: words.away };
   }
   if (response.status === 401) {
-    $("ask").open || $("ask").showModal();
-    return { error: words.page.token };
+    if (!tokenAsked) $("ask").showModal();
+    tokenAsked = true;
+    return { error: words.page.token, locked: true };
   }
-  if (response.status === 503) {
-    setTimeout(ask, 1000);
+  if ([502, 503, 504].includes(response.status)) { // busy, or a proxy whose server starts again
+    clearTimeout(retry);
+    retry = setTimeout(ask, 1000);
     return { error: words.busy };
   }
+  if (sent && response.ok) sent.before = null;
+  if (sent?.before && sent === picture && [400, 413, 415].includes(response.status)) restore();
+  if (response.status === 413) return { error: words.large };
   return response.json();
 }
 
@@ -259,6 +282,7 @@ function showText(digits) {
   const read = answer?.text;
   const refused = digits.length > 0 && !read;
   const said = answer?.error ?? (read || (refused ? words.refused : answer ? words.none : words.nothing));
+  $("unlock").hidden = !answer?.locked;
   text.classList.toggle("words", Boolean(answer) && !read);
   text.classList.toggle("refused", refused || Boolean(answer?.error));
   if (text.textContent !== said) text.textContent = said;
@@ -470,7 +494,12 @@ addEventListener("drop", (event) => {
   $("sheet").classList.remove("target");
   open(event.dataTransfer.files[0]);
 });
-$("ask").onclose = () => { sessionStorage.setItem("token", $("token").value); ask(); };
+$("unlock").onclick = () => $("ask").showModal();
+$("ask").querySelector("form").onsubmit = () => {
+  sessionStorage.setItem("token", $("token").value);
+  tokenAsked = false;
+  ask();
+};
 
 // An example is drawn when the page opens, so that there is something to see at once.
 const arc = (x, y, rx, ry, from, to) => Array.from({ length: 17 }, (_, i) => {

@@ -34,11 +34,14 @@ class Step:
     number: int
     """Steps done, this one included."""
     loss: torch.Tensor
-    """`()`, the mean over the batch."""
+    """`()`, the mean over the batch; with several processes over this process's share of it."""
     logits: torch.Tensor
     """`(B, classes)`, before this step's update."""
     labels: torch.Tensor
     """`(B,)`."""
+    weight: float = 1.0
+    """Of this process's share of the batch: the mean over the processes of weight times loss is the
+    mean over the whole batch."""
 
     @cached_property
     def probabilities(self) -> torch.Tensor:

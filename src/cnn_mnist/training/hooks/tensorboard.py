@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cnn_mnist.errors import needs_extra
 from cnn_mnist.runs.run import Run
 from cnn_mnist.training.hooks.hook import HOOKS, Hook, Start
-
-if TYPE_CHECKING:
-    pass
 
 
 class TensorBoard(Hook):

@@ -1,4 +1,4 @@
-"""The reference network: that of the TensorFlow 1.x tutorial `cnn_mnist.py`."""
+"""The default network, our reference: that of the TensorFlow 1.x tutorial `cnn_mnist.py`."""
 
 from collections import OrderedDict
 
