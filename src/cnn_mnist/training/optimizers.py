@@ -118,15 +118,3 @@ def _state_keys(recipe: Recipe) -> list[str]:
     optimizer = OPTIMIZERS.get(recipe.optimizer)([parameter], recipe, 0.0, capturable=False)
     optimizer.step()
     return list(optimizer.state[parameter])
-
-
-@OPTIMIZERS.register("rmsprop")
-def rmsprop(
-    parameters: Iterable[nn.Parameter],
-    recipe: Recipe,
-    learning_rate: float | torch.Tensor,
-    *,
-    capturable: bool,
-) -> torch.optim.Optimizer:
-    """Build RMSprop."""
-    return torch.optim.RMSprop(parameters, lr=learning_rate, capturable=capturable)
