@@ -86,16 +86,13 @@ class Classifier:
         max_steps: int | None = None,
         hooks: Sequence[Hook] = (),
     ) -> "Classifier":
-        """Train, going on from the newest checkpoint.
+        """Train, going on from the newest checkpoint; return this classifier.
 
         Args:
             data: a data set, or what `cnn_mnist.data.load.load` takes.
             steps: how many steps to do from here.
             max_steps: the step to end at. With neither, it is the recipe's.
             hooks: watch the run.
-
-        Returns:
-            This classifier.
 
         Raises:
             ValueError: both `steps` and `max_steps` are given.
@@ -267,6 +264,7 @@ class Classifier:
         metadata: dict[str, Any] = {
             "recipe": checkpoint.recipe.to_dict(),
             "dataset": identity.dataset if identity else "unknown",
+            "dataset_sha256": identity.dataset_sha256 if identity else "unknown",
             "seed": checkpoint.seed,
             "global_step": checkpoint.step,
         }

@@ -4,6 +4,7 @@ Each verb has its own file, which parses its flags, calls the package and prints
 imports are inside the verb that needs them.
 """
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -12,9 +13,11 @@ from typing import Final
 import click
 
 from cnn_mnist import __version__
+from cnn_mnist.cli.output import printable
 from cnn_mnist.errors import CnnMnistError, CnnMnistWarning, reason_of
 
 INTERRUPTED: Final = 130
+CLOSED_PIPE: Final = 141
 
 VERBS: Final = ("train", "evaluate", "predict", "serve", "trials", "report", "export", "import",
                 "model", "data")  # fmt: skip
@@ -29,7 +32,13 @@ class _Verbs(click.Group):
             warnings.simplefilter("always", CnnMnistWarning)
             warnings.showwarning = lambda message, *_: _print("warning", str(message))
             try:
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+                sys.stdout.flush()
+                return result
+            except BrokenPipeError:  # as Unix tools end where the reader, such as head, has gone
+                # what is still buffered must not fail once more when Python ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                ctx.exit(CLOSED_PIPE)
             except CnnMnistError as error:
                 _print("error", str(error))
                 ctx.exit(error.exit_code)
@@ -53,7 +62,7 @@ class _Verbs(click.Group):
 
 def _print(kind: str, message: str) -> None:
     click.secho(f"{kind}: ", fg="red" if kind == "error" else "yellow", err=True, nl=False)
-    click.echo(" ".join(message.split()), err=True)
+    click.echo(printable(" ".join(message.split())), err=True)
 
 
 @click.group(

@@ -37,3 +37,10 @@ def layer_text(described: dict[str, Any]) -> str:
 
 def _counts(*values: int) -> list[str]:
     return [f"{value:,}" if value else "" for value in values]
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey or hide: control characters, direction marks."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )

@@ -2,10 +2,8 @@
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnn_mnist.cli.options import FILE, PNG_FILE, json_option, model_file, model_option
-from cnn_mnist.cli.output import table
+from cnn_mnist.cli.output import printable, table
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 _PAGE = 1000
 """Images in one table; the columns of the next table may have other widths."""
 
-_CLOSED_PIPE = 141
-"""128 and the number of SIGPIPE: the exit code of a program whose reader, such as head, went."""
 
 _FORMULA = ("=", "+", "-", "@")
 """A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
@@ -77,13 +73,12 @@ def predict(
         raise click.UsageError("--explain draws one image: give one image file")
     readings = _readings(model, found, sheet, failures)
     separator = "\n" if lines else ""
-    with _quiet_on_closed_pipe():
-        if as_json:
-            _print_json(readings, failures, separator)
-        elif as_csv:
-            _print_csv(readings)
-        else:
-            _print_table(readings, separator)
+    if as_json:
+        _print_json(readings, failures, separator)
+    elif as_csv:
+        _print_csv(readings)
+    else:
+        _print_table(readings, separator)
     if failures:
         raise click.exceptions.Exit(ImageError.exit_code)
 
@@ -102,7 +97,7 @@ def _readings(
 def _fail(file: Path, error: str, failures: list[dict[str, str]]) -> None:
     """Print an error, and add it to `failures`."""
     failures.append({"file": str(file), "error": error})
-    click.echo(f"error: {_printable(error)}", err=True)
+    click.echo(f"error: {printable(error)}", err=True)
 
 
 def _expand(files: Sequence[Path], failures: list[dict[str, str]]) -> Iterator[Path]:
@@ -130,18 +125,6 @@ def _expand(files: Sequence[Path], failures: list[dict[str, str]]) -> Iterator[P
 
 def _visible(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if not path.name.startswith("._"))
-
-
-@contextmanager
-def _quiet_on_closed_pipe() -> Iterator[None]:
-    """End as Unix tools do where the reader of standard output, such as head, has gone."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # what is still buffered must not fail once more when Python ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise click.exceptions.Exit(_CLOSED_PIPE) from None
 
 
 def _with_progress(files: Sequence[Path]) -> Iterable[Path]:
@@ -208,15 +191,8 @@ def _print_csv(readings: Iterable[tuple[str, "Reading"]]) -> None:
 
 def _cell(text: str) -> str:
     """Return text for a cell that no spreadsheet takes for a formula."""
-    text = _printable(text)
+    text = printable(text)
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _printable(text: str) -> str:
-    """Escape what a terminal would obey or hide: control characters, direction marks."""
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
-    )
 
 
 def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> None:
@@ -234,7 +210,7 @@ def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> N
                 first = number == 0
                 rows.append(
                     [
-                        _printable(name) if first else "",
+                        printable(name) if first else "",
                         text or "no digit",
                         probabilities if first else "",
                     ]

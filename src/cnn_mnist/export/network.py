@@ -41,8 +41,8 @@ def export_network(
         stem: the first part of that name.
         format_: `onnx`, or one of `cnn_mnist.export.tensorflow.formats.FORMATS`.
         path: the file or folder to write.
-        calibration: images that were not trained on: the logits are divided by the temperature
-            that fits them best, which the file carries too.
+        calibration: images that were not trained on: the temperature that fits them best divides
+            the logits, and is kept in the file.
         weights: of an ONNX file, see `cnn_mnist.export.onnx.export_onnx`.
         scales: of an ONNX file, see there.
 
@@ -51,12 +51,11 @@ def export_network(
 
     Raises:
         MissingExtraError: TensorFlow is needed, and not installed.
-        ExportError: the file does not give what the network gives, or cannot be written.
+        ExportError: see there.
     """
     if calibration is not None:
-        temperature = fit_temperature(
-            all_logits(partial(classify, model), calibration), calibration.labels
-        )
+        logits = all_logits(partial(classify, model), calibration)
+        temperature = fit_temperature(logits, calibration.labels)
         before = float(metadata.get("temperature", 1))  # of a file that is calibrated already
         metadata = {**metadata, "temperature": before * temperature}
         model = fold_temperature(model, temperature)
