@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.reading.filters import (
+from cnn_mnist.reading.image_ops import (
     Boxes,
     Field,
     Mask,
