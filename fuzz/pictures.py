@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw
 
 from cnn_mnist.errors import ImageError
 from cnn_mnist.machine import machine, versions
-from cnn_mnist.reading.candidates import find_candidates
 from cnn_mnist.reading.decode import decode
+from cnn_mnist.reading.finder import find_candidates
 
 LIMIT_S = 2.0
 Generator = np.random.Generator

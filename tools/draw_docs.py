@@ -21,8 +21,8 @@ from cnn_mnist import Classifier, Dataset, Model, load
 from cnn_mnist.data import digits
 from cnn_mnist.evaluation.calibration import fit_temperature
 from cnn_mnist.inference.model import BUNDLED
-from cnn_mnist.reading.candidates import find_candidates
 from cnn_mnist.reading.decode import decode
+from cnn_mnist.reading.finder import find_candidates
 from cnn_mnist.report import charts, pictures
 from cnn_mnist.report.summary import activations, kernels, reliability_bins
 from cnn_mnist.runs.run import Run, read_metrics

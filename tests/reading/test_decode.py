@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 
 from cnn_mnist.errors import ImageError
 from cnn_mnist.reading import decode as decode_module
-from cnn_mnist.reading.candidates import find_candidates
 from cnn_mnist.reading.decode import SUFFIXES, decode
+from cnn_mnist.reading.finder import find_candidates
 
 
 def drawing(

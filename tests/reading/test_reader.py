@@ -19,7 +19,7 @@ from cnn_mnist.errors import DataError, ImageError
 from cnn_mnist.inference.model import Model
 from cnn_mnist.reading import reader
 from cnn_mnist.reading.arrays import is_array, read_array, to_array
-from cnn_mnist.reading.candidates import Candidate
+from cnn_mnist.reading.finder import Candidate
 from cnn_mnist.reading.reader import read
 from cnn_mnist.reading.rejector import NOT_A_DIGIT, REJECTOR, TOO_SHORT, _pool
 from cnn_mnist.reading.result import Reading

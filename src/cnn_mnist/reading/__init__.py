@@ -4,8 +4,8 @@ In the order of the work: `sources` takes a picture in any form; `decode` turns 
 `documents` (HEIC, PDF) and `levels` (depth, transparency); `margin` gives a tight crop room; `ink`
 measures how strongly each pixel is written on; `strokes` finds connected pieces of ink; `rows`
 (with `touching`) arranges them into rows of parts; `glyph` brings a digit's ink to 28x28;
-`candidates` lists everything that may be a digit; `rejector` decides whether a candidate is one;
+`finder` lists everything that may be a digit; `rejector` decides whether a candidate is one;
 `reader` does all of it, and returns a `Reading` of `result`. `arrays` classifies arrays that are in
-MNIST's form already, `explain` draws a reading, `image_ops` wraps OpenCV. Uses Pillow, OpenCV,
+MNIST's form already, `explain` draws a reading, `opencv` wraps OpenCV. Uses Pillow, OpenCV,
 NumPy and ONNX Runtime; never torch.
 """

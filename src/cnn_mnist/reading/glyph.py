@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cnn_mnist.data.dataset import CENTRE, DIGIT_SIZE, IMAGE_SIZE
-from cnn_mnist.reading.image_ops import Field, Mask, distance_transform, maximum_filter
+from cnn_mnist.reading.opencv import Field, Mask, distance_transform, maximum_filter
 
 STROKE_WIDTHS: Final = (1.9, 3.7)
 """Thinnest and thickest stroke that stay unchanged, in MNIST's pixels. Of MNIST's own training

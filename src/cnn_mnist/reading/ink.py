@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cnn_mnist.reading.image_ops import Field, Mask, gaussian_blur, maximum_filter
+from cnn_mnist.reading.opencv import Field, Mask, gaussian_blur, maximum_filter
 
 _COARSE_SIDE: Final = 192  # longest side, in pixels, at which paper is estimated
 _BLURS: Final = (0.02, 0.06)  # of the longest side: about the width of a thin and a thick stroke

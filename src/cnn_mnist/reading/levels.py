@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cnn_mnist.reading.image_ops import decode_16_bit
+from cnn_mnist.reading.opencv import decode_16_bit
 
 _STRIP: Final = 256  # rows that are converted at a time
 _DEEP_MODES: Final = ("I", "F")  # 32 bits a pixel: no level is white by convention

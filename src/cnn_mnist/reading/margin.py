@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from cnn_mnist.reading.image_ops import Mask, otsu_threshold
+from cnn_mnist.reading.opencv import Mask, otsu_threshold
 
 _COARSE_SIDE: Final = 96  # longest side, in pixels, at which ink and paper are told apart
 _MARGIN: Final = 0.25  # of the longest side, at each of the four

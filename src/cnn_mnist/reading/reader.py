@@ -1,6 +1,6 @@
 """Read the digits of an image.
 
-`candidates` lists everything that may be a digit, rather too much than too little: a broken stroke
+`finder` lists everything that may be a digit, rather too much than too little: a broken stroke
 as a whole and as its parts, touching digits as one and cut. The classifier and the rejector score
 each candidate. Dynamic programming (Viterbi) finds the cheapest way to cover a row; a candidate
 that is not a digit may be part of it at a fixed price. Source of the method: LeCun, Bottou, Bengio
@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from cnn_mnist.inference.model import BUNDLED, Model
-from cnn_mnist.reading.candidates import Candidate, find_candidates
 from cnn_mnist.reading.decode import MAX_PIXELS, Picture, decode
+from cnn_mnist.reading.finder import Candidate, find_candidates
 from cnn_mnist.reading.rejector import REJECTOR, assess
 from cnn_mnist.reading.result import Digit, Reading
 from cnn_mnist.reading.sources import Source

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_mnist.inference.model import Model
-from cnn_mnist.reading.candidates import Candidate
+from cnn_mnist.reading.finder import Candidate
 
 REJECTOR: Final = Path(__file__).parent / "rejector.onnx"
 """Its classes are the ten digits and, as the last, anything else; see tools/train_rejector.py."""

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from cnn_mnist.reading.image_ops import Field, maximum_filter
+from cnn_mnist.reading.opencv import Field, maximum_filter
 from cnn_mnist.reading.strokes import Strokes
 from cnn_mnist.reading.touching import label_slices
 

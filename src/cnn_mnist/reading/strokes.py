@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.reading.image_ops import (
+from cnn_mnist.reading.opencv import (
     Boxes,
     Field,
     Mask,

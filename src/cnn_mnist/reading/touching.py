@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.reading.image_ops import Mask, moving_average
+from cnn_mnist.reading.opencv import Mask, moving_average
 
 _WIDE: Final = 0.85  # of its height: digits may touch in wider parts
 _APART: Final = 0.25  # of the height: the least distance between cuts and to the ends

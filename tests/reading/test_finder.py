@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw
 
 from cnn_mnist.data import idx
 from cnn_mnist.data.dataset import CENTRE, DIGIT_SIZE, IMAGE_SIZE
-from cnn_mnist.reading.candidates import Candidate, find_candidates
 from cnn_mnist.reading.decode import Picture, decode
+from cnn_mnist.reading.finder import Candidate, find_candidates
 from cnn_mnist.reading.glyph import STROKE_WIDTHS, to_glyph
-from cnn_mnist.reading.image_ops import distance_transform
+from cnn_mnist.reading.opencv import distance_transform
 
 Grey = np.ndarray
 
