@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from cnn_mnist.errors import BusyError, CnnMnistError, ImageError, ImageSizeError
-from cnn_mnist.serve.budget import BoundedBodies
 from cnn_mnist.serve.cors import Cors
 from cnn_mnist.serve.malloc import return_large_blocks
+from cnn_mnist.serve.memory_budget import BoundedBodies
 from cnn_mnist.serve.middleware import Middleware
 from cnn_mnist.serve.protocol import ProtocolError
 from cnn_mnist.serve.routes import routes

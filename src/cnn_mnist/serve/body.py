@@ -6,8 +6,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from cnn_mnist.serve.base64_json import picture_in
-from cnn_mnist.serve.budget import Share
 from cnn_mnist.serve.form import FIELD, FormError, form_files
+from cnn_mnist.serve.memory_budget import Share
 
 RAW_NAME: Final = "-"
 """The name of a picture that comes without a file name, as on the command line."""

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from cnn_mnist.errors import BusyError
 from cnn_mnist.serve import service as service_module
-from cnn_mnist.serve.budget import BoundedBodies, PixelBudget, Share
+from cnn_mnist.serve.memory_budget import BoundedBodies, PixelBudget, Share
 from cnn_mnist.serve.service import Service
 from cnn_mnist.serve.settings import Settings
 
