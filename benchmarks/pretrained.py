@@ -9,7 +9,7 @@ from record import print_result
 
 from cnn_mnist import Model, load
 from cnn_mnist.evaluation.metrics import all_logits, metrics
-from cnn_mnist.evaluation.mistakes import worst_mistakes
+from cnn_mnist.evaluation.mistake_sheet import worst_mistakes
 from cnn_mnist.inference.model import BUNDLED
 
 

@@ -61,7 +61,7 @@ def evaluate(
     dataset, logits, result = score(target or BUNDLED, data, data_dir, split)
     emit(result, as_json=as_json, text=_text(result))
     if mistakes_file:
-        from cnn_mnist.evaluation.mistakes import draw_mistakes, worst_mistakes
+        from cnn_mnist.evaluation.mistake_sheet import draw_mistakes, worst_mistakes
 
         images = dataset.splits[split]
         mistakes = worst_mistakes(logits, images.labels)

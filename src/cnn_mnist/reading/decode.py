@@ -16,8 +16,8 @@ from PIL.ExifTags import Base as Tag
 
 from cnn_mnist.errors import ImageError, ImageSizeError, reason_of
 from cnn_mnist.reading import documents
+from cnn_mnist.reading.input_types import Source, name_of, open_source
 from cnn_mnist.reading.levels import restore_16_bit, to_rgb
-from cnn_mnist.reading.sources import Source, name_of, open_source
 
 FORMATS: Final = {
     "PNG": (".png", ".apng"),

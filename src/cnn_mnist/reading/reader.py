@@ -17,9 +17,9 @@ import numpy as np
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.decode import MAX_PIXELS, Picture, decode
 from cnn_mnist.reading.finder import Candidate, find_candidates
+from cnn_mnist.reading.input_types import Source
 from cnn_mnist.reading.rejector import REJECTOR, assess
 from cnn_mnist.reading.result import Digit, Reading
-from cnn_mnist.reading.sources import Source
 
 _CUT_PRICE: Final = 1.3  # in nats, for each side that is cut off from other ink
 _JOIN_PRICE: Final = 0.7  # in nats, for each piece after the first

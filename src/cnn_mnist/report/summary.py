@@ -12,7 +12,7 @@ from torch import nn
 from cnn_mnist.classifier import Classifier
 from cnn_mnist.data.dataset import IMAGE_SIZE, Dataset
 from cnn_mnist.evaluation.calibration import reliability
-from cnn_mnist.evaluation.mistakes import Mistake, worst_mistakes
+from cnn_mnist.evaluation.mistake_sheet import Mistake, worst_mistakes
 from cnn_mnist.evaluation.softmax import softmax
 from cnn_mnist.networks.table import describe
 from cnn_mnist.networks.trace import layer_table, trace

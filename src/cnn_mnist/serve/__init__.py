@@ -1,6 +1,6 @@
 """Serve the network and the reading of images over HTTP, with a page to draw on.
 
-One file a noun, from the inside out: `settings`; `bounded_queues` (thread pools and batches);
+One file a noun, from the inside out: `settings`; `request_queues` (thread pools and batches);
 `memory_budget` (what all requests together may hold); `layers` (the output of every layer of the
 network); `bounded_json`; `protocol` (the messages of the Open Inference Protocol); `service` (a
 model with its queues); `form` (the files in a form); `base64_json` (a picture in JSON); `body`

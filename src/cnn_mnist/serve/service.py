@@ -18,10 +18,10 @@ from cnn_mnist.reading.reader import read
 from cnn_mnist.reading.rejector import REJECTOR
 from cnn_mnist.reading.result import Reading
 from cnn_mnist.serve import protocol
-from cnn_mnist.serve.bounded_queues import Answer, Batcher, Limits, Pool
 from cnn_mnist.serve.layers import Layers, encoded
 from cnn_mnist.serve.memory_budget import PixelBudget
 from cnn_mnist.serve.metrics import Metrics
+from cnn_mnist.serve.request_queues import Answer, Batcher, Limits, Pool
 from cnn_mnist.serve.settings import Settings
 
 _DIGITS = 10

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnn_mnist.data.dataset import Split
 from cnn_mnist.errors import ExportError
-from cnn_mnist.evaluation.mistakes import draw_mistakes, worst_mistakes
+from cnn_mnist.evaluation.mistake_sheet import draw_mistakes, worst_mistakes
 
 LOGITS = np.array([[4, 0, 0], [0, 9, 0], [0, 1, 0], [2, 2.5, 0]], np.float32)
 LABELS = np.array([0, 2, 0, 0], np.uint8)

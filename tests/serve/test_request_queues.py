@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cnn_mnist.errors import BusyError
-from cnn_mnist.serve.bounded_queues import Answer, Batcher, Images, Limits, Pool
 from cnn_mnist.serve.metrics import Metrics
+from cnn_mnist.serve.request_queues import Answer, Batcher, Images, Limits, Pool
 
 
 class Network:
