@@ -56,7 +56,7 @@ def test_a_drawing_must_be_a_png_file(verb: str, option: str, tmp_path: Path) ->
         (["train", "--steps", "-1"], "--steps"),
         (["train", "--recipe", "none"], "--recipe"),
         (["train", "--nothing"], "--nothing"),
-        (["export"], "R"),
+        (["report"], "R..."),
         (["nothing"], "nothing"),
         (["data", "fetch", "nothing"], "nothing"),
     ],

@@ -31,7 +31,6 @@ _COLOURS: Final[dict[str, str]] = {
 _STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cnn-mnist",
-    "text.parse_math": False,  # a run may have a $ in its name
     "font.size": 10,
     "text.color": _INK,
     "axes.edgecolor": _FAINT,
@@ -159,7 +158,8 @@ def chart(
 def _line(axes: Axes, rows: History, key: str, label: str, number: int, **style: Any) -> None:
     points = [(row["step"], row[key]) for row in rows if key in row]
     if points:
-        axes.plot(*zip(*points, strict=True), label=label, color=series(number), **style)
+        plain = label.replace("$", r"\$")  # a run's name may hold what matplotlib takes for math
+        axes.plot(*zip(*points, strict=True), label=plain, color=series(number), **style)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
