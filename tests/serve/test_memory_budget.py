@@ -1,11 +1,13 @@
 """Test the bounds on what all requests together hold: bytes of bodies, and pixels."""
 
 import asyncio
+import select
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
@@ -41,17 +43,12 @@ def test_bodies_beyond_the_limit_of_all_together_are_503_until_others_end(small:
     with small.socket() as first, small.socket() as second:
         first.sendall(unfinished(700_000))
         second.sendall(unfinished(700_000))
-        second.settimeout(5)
-        first.settimeout(5)
-        refused, kept = second, first
-        try:
-            received = second.recv(1 << 16)
-        except TimeoutError:
-            refused, kept = first, second
-            received = first.recv(1 << 16)
-        assert b" 503 " in received[:20]
-        assert b"retry-after: 1" in received
-        assert b"too many bodies" in received
+        (refused, *_), _, _ = select.select([first, second], [], [])
+        kept = second if refused is first else first
+        answer = HTTPResponse(refused)
+        answer.begin()
+        assert (answer.status, answer.getheader("retry-after")) == (503, "1")
+        assert b"too many bodies" in answer.read()
         refused.sendall(b"x")  # its rest is read, and the connection still serves
         refused.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b" 200 " in refused.recv(1 << 16)[:20]
@@ -66,7 +63,7 @@ def test_a_client_that_disconnects_within_its_body_frees_its_bytes(small: Server
         with small.socket() as client:
             client.sendall(unfinished(900_000))
             time.sleep(0.1)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 300
     while small.ask("POST", "/predict", bytes(900_000))[0] == 503:
         assert time.monotonic() < until
         time.sleep(0.02)

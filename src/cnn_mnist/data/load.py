@@ -56,7 +56,7 @@ def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
     with os_errors_as(DataError, f"{name} cannot be read"):
         if not folder.is_dir():
             raise DataError(
-                f"there is no data set or folder {name!r}: expected mnist, digits, auto, "
+                f"unknown data set or folder {name!r}: expected mnist, digits, auto, "
                 "or a folder with four IDX files"
             )
         return _read_folder(folder.resolve().name, folder, ANY_IDX)
