@@ -34,7 +34,7 @@ class Mirrors(ThreadingHTTPServer):
         self.folder = folder
         self.requests: list[str] = []
         self.over = threading.Event()
-        self.three_at_once = threading.Barrier(3, timeout=30)
+        self.three_at_once = threading.Barrier(3, timeout=300)
 
     def url(self, behaviour: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{behaviour}/"
@@ -287,7 +287,7 @@ def test_three_processes_that_fetch_at_once_all_get_the_right_files(
     )
     command = [sys.executable, "-c", program, json.dumps(asdict(source)), str(tmp_path / "data")]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
-    errors = [process.communicate(timeout=60)[1].decode() for process in processes]
+    errors = [process.communicate(timeout=600)[1].decode() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], errors
     assert_intact(source, tmp_path / "data" / source.name)
 

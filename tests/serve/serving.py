@@ -64,7 +64,7 @@ class Server:
 
     def socket(self) -> socket.socket:
         """Open a connection, for sending raw bytes."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=120)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal; return the exit code."""

@@ -174,8 +174,8 @@ def test_a_large_picture_waits_for_its_turn_and_is_not_passed_by_small_ones() ->
         small.start()
         arrived.acquire()
         assert order == []
-    large.join(30)
-    small.join(30)
+    large.join(300)
+    small.join(300)
     assert order == [10, 1]
 
 

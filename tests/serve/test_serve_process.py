@@ -61,7 +61,7 @@ def test_a_port_in_use_is_one_line_and_exit_3() -> None:
 def load(server: Server, client: int, until: threading.Event, answered: set[str]) -> set[str]:
     """Send requests until told to stop; return the ids of those without a response."""
     lost = set()
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
     for number in count():
         if until.is_set():
             break
@@ -143,7 +143,7 @@ def test_the_requests_of_workers_that_died_are_no_longer_in_flight() -> None:
             client = stack.enter_context(server.socket())
             client.sendall(b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
         in_flight = "cnn_mnist_requests_in_flight %d.0\n"
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while (in_flight % 9).encode() not in server.ask("GET", "/metrics")[2]:
             assert time.monotonic() < until
         for pid in worker_pids(server):
@@ -177,7 +177,7 @@ def test_the_server_runs_and_ends_where_the_loop_handles_no_signals_as_on_window
     with serving(before=WINDOWS) as server:
         assert server.ask("POST", "/predict", drawn("7"))[0] == 200
         server.process.send_signal(number)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while server.ask("GET", "/v2/health/ready")[0] != 503:  # it drains first
             assert time.monotonic() < until
         assert server.process.wait(40) == (130 if number == signal.SIGINT else 0)
