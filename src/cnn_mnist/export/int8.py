@@ -19,9 +19,6 @@ from onnx import TensorProto, helper, numpy_helper
 from cnn_mnist.errors import ExportError
 from cnn_mnist.inference.model import inputs
 
-WEIGHTS: Final = ("float32", "int8")
-"""How the kernels are stored in the file; they are multiplied in float32 either way."""
-
 MAX_CHANGED: Final = 0.0005
 """Largest share of images whose class may change when a network is rounded to 8 bits."""
 

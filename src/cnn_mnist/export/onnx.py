@@ -56,7 +56,7 @@ def export_onnx(
         path: the file to create or replace, in one step.
         images: `(N, 28, 28) uint8`, real ones, on which both are compared.
         metadata: kept in the file as JSON values by name.
-        weights: one of `int8.WEIGHTS`; `int8` makes the file a quarter of the size.
+        weights: `float32`, or `int8`: a quarter of the size, multiplied in float32 all the same.
         scales: `(M, 28, 28) uint8`, images from which the scales of 8-bit arithmetic are taken, see
             `int8.quantize`; None multiplies in float32.
 
