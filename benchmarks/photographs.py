@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from cnn_mnist import Model, read
+from cnn_mnist.data.mnist_form import centre_by_mass, rescale
 from cnn_mnist.reading.decode import decode
-from cnn_mnist.reading.glyph import centre_by_mass, rescale
 
 SEED = 1
 Answer = Callable[[Path], str]

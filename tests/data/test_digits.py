@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from cnn_mnist.data import digits
-from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.data.dataset import Dataset, Split
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +16,13 @@ def dataset() -> Dataset:
 @pytest.fixture(scope="module")
 def images(dataset: Dataset) -> np.ndarray:
     """Return all 1,797 images in scikit-learn's order."""
-    return np.concatenate(
-        [dataset.splits[name].images for name in ("validation", "train", "test")]
-    ).astype(np.float64)
+    return np.concatenate([whole(dataset).images, dataset.test.images]).astype(np.float64)
+
+
+def whole(dataset: Dataset) -> Split:
+    """Return the training and validation images in scikit-learn's order."""
+    assert dataset.validation_indices is not None
+    return dataset.train.merged(dataset.validation, dataset.validation_indices)
 
 
 def test_there_are_1500_and_297_digits_of_ten_classes(dataset: Dataset) -> None:
@@ -32,8 +36,8 @@ def test_there_are_1500_and_297_digits_of_ten_classes(dataset: Dataset) -> None:
 
 
 def test_no_label_is_changed(dataset: Dataset) -> None:
-    labels = [dataset.splits[name].labels for name in ("validation", "train", "test")]
-    np.testing.assert_array_equal(np.concatenate(labels), load_digits().target)
+    labels = np.concatenate([whole(dataset).labels, dataset.test.labels])
+    np.testing.assert_array_equal(labels, load_digits().target)
 
 
 def test_loading_twice_gives_the_same_data_set(dataset: Dataset) -> None:

@@ -60,7 +60,7 @@ def dead() -> Iterator[str]:
 def reason(url: str, tmp_path: Path) -> str:
     """Return why a download fails, without its address."""
     with pytest.raises(DownloadError) as caught:
-        _download(url, tmp_path / "a")
+        _download(url, tmp_path / "a", decode=True)
     message = str(caught.value)
     assert message.startswith(f"{url}: ")
     assert "\n" not in message

@@ -1,6 +1,7 @@
 """Downloading: whatever a mirror does, a file has the right bytes or does not exist."""
 
 import gzip
+import hashlib
 import json
 import os
 import stat
@@ -304,7 +305,7 @@ def test_other_users_may_read_a_fetched_file(
 def test_an_interrupted_download_leaves_no_file(
     mirrors: Mirrors, tiny_source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure
 ) -> None:
-    def stop(url: str, path: Path) -> None:
+    def stop(url: str, path: Path, *, decode: bool) -> None:
         path.write_bytes(b"part")
         raise failure
 
@@ -327,3 +328,40 @@ def test_the_cache_lies_where_the_xdg_standard_puts_it(monkeypatch: pytest.Monke
     assert cache_directory() == Path(os.environ["XDG_CACHE_HOME"]) / "cnn-mnist"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert cache_directory() == Path.home() / ".cache" / "cnn-mnist"
+
+
+def of_md5(source: Source, folder: Path) -> Source:
+    """Know the files of a source by the MD5 of their `.gz`, as those of Fashion-MNIST are."""
+    files = []
+    for file in source.files:
+        md5 = hashlib.md5((folder / f"{file.name}.gz").read_bytes()).hexdigest()
+        files.append(replace(file, sha256=None, md5=md5))
+    return replace(source, name="fashion-mnist", files=tuple(files))
+
+
+@pytest.mark.parametrize("behaviour", [*FAILURES, "recompressed"])
+def test_a_file_known_by_its_md5_comes_from_the_next_mirror_after_one_that_fails(
+    mirrors: Mirrors, tiny_source: Source, tmp_path: Path, behaviour: str
+) -> None:
+    source = of_md5(one_file(mirrors.of(tiny_source, behaviour, "good")), mirrors.folder)
+    assert_intact(source, fetch(source, tmp_path / "data"))
+    assert [path.split("/")[1] for path in mirrors.requests][-1] == "good"
+
+
+def test_a_file_known_by_its_md5_is_taken_from_a_server_that_calls_it_encoded(
+    mirrors: Mirrors, tiny_source: Source, tmp_path: Path
+) -> None:
+    source = of_md5(mirrors.of(tiny_source, "declared_as_encoded"), mirrors.folder)
+    folder = fetch(source, tmp_path / "data")
+    name = f"{source.files[0].name}.gz"
+    assert (folder / name).read_bytes() == (mirrors.folder / name).read_bytes()
+
+
+def test_the_error_names_the_data_set_and_offers_the_digits_in_place_of_mnist_only(
+    mirrors: Mirrors, tiny_source: Source, tmp_path: Path
+) -> None:
+    source = of_md5(one_file(mirrors.of(tiny_source, "missing")), mirrors.folder)
+    with pytest.raises(DownloadError) as caught:
+        fetch(source, tmp_path / "data")
+    assert "the four fashion-mnist files into a folder D as D/fashion-mnist/" in str(caught.value)
+    assert "digits" not in str(caught.value)

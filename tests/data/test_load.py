@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from cnn_mnist.data import fetch, idx, load
-from cnn_mnist.data.catalog import MNIST, Source
+from cnn_mnist.data.catalog import MNIST, SOURCES, Source
+from cnn_mnist.data.verified_file import read_file
 from cnn_mnist.errors import CnnMnistWarning, DataError, DownloadError
 
 LABELS = "t10k-labels-idx1-ubyte"
@@ -22,7 +23,7 @@ LABELS = "t10k-labels-idx1-ubyte"
 def source(tiny_source: Source, dead_mirror: str, monkeypatch: pytest.MonkeyPatch) -> Source:
     """Replace MNIST by a tiny one that no mirror delivers."""
     source = replace(tiny_source, mirrors=(dead_mirror,))
-    monkeypatch.setattr(load, "MNIST", source)
+    monkeypatch.setitem(SOURCES, "mnist", source)
     return source
 
 
@@ -47,7 +48,7 @@ def test_mnist_is_searched_in_data_dir_then_the_variable_then_the_cache(
     places: dict[str, Path], idx_folder: Path, first: int
 ) -> None:
     folders = [put(idx_folder, place) for place in list(places.values())[first:]]
-    assert load.find(load.MNIST, places["--data-dir"]) == folders[0]
+    assert load.find(SOURCES["mnist"], places["--data-dir"]) == folders[0]
     for folder in folders[1:]:  # the later places are not read
         (folder / f"{LABELS}.gz").write_bytes(b"damaged")
     dataset = load.load("mnist", places["--data-dir"])
@@ -56,7 +57,7 @@ def test_mnist_is_searched_in_data_dir_then_the_variable_then_the_cache(
 
 @pytest.mark.usefixtures("source")
 def test_find_returns_none_where_no_place_has_mnist(places: dict[str, Path]) -> None:
-    assert load.find(load.MNIST, places["--data-dir"]) is None
+    assert load.find(SOURCES["mnist"], places["--data-dir"]) is None
 
 
 @pytest.mark.parametrize("origin", ["--data-dir", "$CNN_MNIST_DATA"])
@@ -105,7 +106,7 @@ def test_a_missing_or_damaged_file_of_the_cache_is_fetched_again(
     if not missing:
         (folder / source.files[3].spellings[spelling]).write_bytes(b"damaged")
 
-    def download(url: str, path: Path) -> None:
+    def download(url: str, path: Path, *, decode: bool) -> None:
         shutil.copy(idx_folder / url.rpartition("/")[2], path)
 
     monkeypatch.setattr(fetch, "_download", download)
@@ -159,7 +160,7 @@ def test_a_user_without_a_home_directory_loads_mnist_from_the_place_that_he_name
 @posix
 @pytest.mark.usefixtures("source", "homeless")
 def test_a_user_without_a_home_directory_or_data_is_told_what_to_set() -> None:
-    assert load.find(load.MNIST) is None
+    assert load.find(SOURCES["mnist"]) is None
     with pytest.raises(DownloadError, match=r"no home directory.*--data-dir.*XDG_CACHE_HOME"):
         load.load("mnist")
     with pytest.warns(CnnMnistWarning, match="digits are used instead: there is no home"):
@@ -202,7 +203,7 @@ def test_a_cache_in_another_user_s_home_directory_is_passed_over(
     put(idx_folder, fetch.cache_directory())
     put(idx_folder, tmp_path / "data")
     hidden(tmp_path / "cache")
-    assert load.find(load.MNIST) is None
+    assert load.find(SOURCES["mnist"]) is None
     assert load.load("mnist", tmp_path / "data").name == "mnist"
 
 
@@ -276,7 +277,10 @@ def test_labels_of_the_other_split_are_refused_by_folder(idx_folder: Path) -> No
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(DataError, match="'emnist': expected mnist, digits, auto, or a folder"):
+    with pytest.raises(
+        DataError,
+        match="'emnist': expected mnist, digits, qmnist, fashion-mnist, kmnist, auto, a folder of",
+    ):
         load.load("emnist")
 
 
@@ -288,7 +292,7 @@ def test_the_true_mnist_is_split_55000_5000_10000(mnist_dir: Path) -> None:
         "validation": 5_000,
         "test": 10_000,
     }
-    first = load.read_file(MNIST.files[0], mnist_dir / "mnist")[:5_000]
+    first = read_file(MNIST.files[0], mnist_dir / "mnist")[:5_000]
     np.testing.assert_array_equal(dataset.validation.images, first)
     assert dataset.validation.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert dataset.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]

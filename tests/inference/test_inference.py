@@ -1,11 +1,13 @@
 """Inference from a model file: shapes, types, refusals, and no torch."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import linear_model
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -131,6 +133,53 @@ def free_the_classes(path: Path) -> Path:
     proto.graph.input.append(weights)
     onnx.save(proto, path)
     return path
+
+
+def test_class_names_are_read_and_a_file_without_them_has_the_numbers(
+    model: Model, tmp_path: Path
+) -> None:
+    assert model.class_names == tuple("0123456789")
+    names = [*"ABCDEFGHI", "capital \N{LATIN CAPITAL LETTER J}"]
+    path = save(tmp_path / "named.onnx", metadata={"class_names": json.dumps(names)})
+    assert Model(path).class_names == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ('["A", "B"]', "there are 2 for 10 classes"),
+        ("{", "Expecting property name"),
+        ("7", "class names are 7, not a list"),
+        ('"ABCDEFGHIJ"', "class names are 'ABCDEFGHIJ', not a list"),
+        (json.dumps(["A"] * 10), "two classes have the name 'A'"),
+        (json.dumps([*"ABCDEFGHI", 7]), "the class name 7 is not a text"),
+        (json.dumps([*"ABCDEFGHI", ""]), "the class name '' is not one of 1 to 64"),
+        (json.dumps([*"ABCDEFGHI", "\x1b[2J\n"]), "is not one of 1 to 64 printable"),
+        (json.dumps([*"ABCDEFGHI", "J" * 65]), "is not one of 1 to 64 printable"),
+        (json.dumps([*"ABCDEFGHI", "\ud800"]), "is not one of 1 to 64 printable"),
+        ("[" * 100_000, "recursion"),
+        (" " * (1 << 20), "they have 1,048,576 characters"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_model_with_impossible_class_names_is_refused_in_one_line(
+    names: str, reason: str, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "model.onnx", metadata={"class_names": names})
+    with pytest.raises(ModelError, match="has class names that cannot be used") as caught:
+        Model(path)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_model_of_more_than_256_classes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear_model, "WEIGHTS", np.ones((28 * 28, 257), np.float32))
+    path = save(tmp_path / "model.onnx", shape=("batch", 257))
+    with pytest.raises(ModelError, match="has 257 classes: expected 1 to 256"):
+        Model(path)
 
 
 def test_predicting_never_imports_torch(model: Model) -> None:

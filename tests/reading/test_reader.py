@@ -32,8 +32,9 @@ class Oracle:
 
     metadata = {"threshold": "0.5"}  # noqa: RUF012
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, classes: int = 10, names: tuple[str, ...] = ()) -> None:
         self.classes = classes
+        self.class_names = names or tuple(map(str, range(classes)))
 
     def predict(
         self, images: npt.NDArray[np.float32]
@@ -325,6 +326,39 @@ def test_a_network_of_other_classes_gives_its_own_and_the_rejector_only_refuses(
     own = network.predict(np.stack([c.image for c in row]))[1]
     assert [digit.class_ for digit in reading.digits] == [1, None, None]  # 26 is none of ten digits
     np.testing.assert_array_equal([digit.probabilities for digit in reading.digits], own)
+
+
+def read_row(row: list[Candidate], network: Oracle, monkeypatch: pytest.MonkeyPatch) -> Reading:
+    monkeypatch.setattr(reader, "find_candidates", lambda picture: [row])
+    blank = np.zeros((9, 9), np.uint8)
+    return read(blank, network, rejector=Oracle(11))  # type: ignore[arg-type]
+
+
+def test_nothing_is_refused_for_its_form_where_the_classes_are_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = [candidate(1, 0, 1), candidate(26, 1, 2), candidate(OTHER, 2, 3)]
+    names = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ?")
+    reading = read_row(row, Oracle(27, names), monkeypatch)
+    assert [digit.name for digit in reading.digits] == ["B", names[26], names[OTHER]]
+    assert reading.text == f"B{names[26]}{names[OTHER]}"
+
+
+def test_ten_classes_that_are_not_the_digits_are_the_networks_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Oracle(10, ("cat", "dog", *"CDEFGHIJ"))
+    row = [candidate(1, 0, 1), candidate(0, 1, 2)]
+    reading = read_row(row, network, monkeypatch)
+    own = network.predict(np.stack([c.image for c in row]))[1]
+    np.testing.assert_array_equal([digit.probabilities for digit in reading.digits], own)
+    assert reading.text == "dog cat"
+
+
+def test_of_a_network_of_some_digits_the_rejector_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = [candidate(1, 0, 1), candidate(OTHER, 1, 2)]
+    reading = read_row(row, Oracle(2, ("3", "7")), monkeypatch)
+    assert [digit.name for digit in reading.digits] == ["7", None]
 
 
 # --- images in memory, for `Classifier.predict`

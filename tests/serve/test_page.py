@@ -7,8 +7,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from linear_model import save
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from serving import Server, drawn, serving
 
@@ -366,6 +368,36 @@ def test_a_file_that_a_proxy_refuses_as_too_large_leaves_the_drawing(page: Page)
     draw(page, ONE)
     expect(page.locator("#text")).to_have_text("13")
     page.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_of_many_named_classes_the_most_probable_are_listed_under_their_names(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["<b>bold</b>", *(f"a kind with a long name, number {number}" for number in range(61))]
+    weights = np.zeros((784, 62), np.float32)
+    weights[:, :2] = [0.2, 0.19]
+    monkeypatch.setattr("linear_model.WEIGHTS", weights)
+    metadata = {"class_names": json.dumps(names)}
+    model = save(tmp_path / "letters.onnx", shape=("batch", 62), metadata=metadata)
+    with serving("--model", model) as running:
+        context = browser.new_context(locale="en", reduced_motion="reduce")
+        page = context.new_page()
+        page.goto(running.url)
+        expect(page.locator("#text")).to_have_text("<b>bold</b>")  # as text, not as a tag
+        expect(page.locator("#boxes b")).to_have_text("<b>bold</b>")
+        bars = page.locator("#bars li")
+        expect(bars).to_have_count(10)
+        expect(bars.nth(0)).to_have_class("best")
+        expect(bars.nth(0).locator("span").first).to_have_text(names[0])
+        expect(bars.nth(1).locator("span").first).to_have_text(names[1])
+        scores = page.locator("#layers > li").last.locator("li")
+        expect(scores).to_have_count(10)
+        expect(scores.nth(1).locator("span").first).to_have_text(names[1])
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        for width in (1280, 375):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert not page.evaluate(wide)
+        context.close()
 
 
 def test_the_docs_describe_every_path_and_ask_no_other_host(

@@ -177,6 +177,13 @@ def test_outputs_are_bytes_one_after_another_if_requested() -> None:
 
 
 def test_the_metadata_are_those_of_the_model_file() -> None:
-    metadata = model_metadata(10)
+    metadata = model_metadata(tuple("0123456789"))
     assert metadata["inputs"] == [{"name": "images", "datatype": "FP32", "shape": [-1, 1, 28, 28]}]
     assert [output["shape"] for output in metadata["outputs"]] == [[-1, 10], [-1, 10]]
+    assert "parameters" not in metadata
+
+
+def test_named_classes_are_a_parameter_of_the_model_and_the_protocol_wants_a_text() -> None:
+    metadata = model_metadata(("cat", "dog", "Ü"))
+    assert [output["shape"] for output in metadata["outputs"]] == [[-1, 3], [-1, 3]]
+    assert json.loads(metadata["parameters"]["class_names"]) == ["cat", "dog", "Ü"]

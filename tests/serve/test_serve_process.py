@@ -1,5 +1,6 @@
 """Test the server as a process: its start, its workers, a full queue, and its shutdown."""
 
+import json
 import os
 import signal
 import socket
@@ -34,19 +35,36 @@ def test_a_token_file_without_a_token_is_one_line_and_exit_3(
     assert "is not a token file" in result.stderr
 
 
-def test_a_model_that_cannot_be_served_is_one_line_and_exit_3(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("linear_model.WEIGHTS", np.zeros((784, 26), np.float32))
-    save(tmp_path / "letters.onnx", shape=("batch", 26))
+def test_a_model_that_cannot_be_served_is_one_line_and_exit_3(tmp_path: Path) -> None:
+    save(tmp_path / "named.onnx", metadata={"class_names": "[]"})
     for model, says in (
-        (tmp_path / "letters.onnx", "26 classes"),
+        (tmp_path / "named.onnx", "class names that cannot be used"),
         (tmp_path / "no", "not a model"),
     ):
         result = CliRunner().invoke(cli, ["serve", "--model", str(model)])
         assert result.exit_code == 3
         assert result.stderr.count("\n") == 1
         assert says in result.stderr
+
+
+def test_a_network_of_named_classes_is_served_under_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"kind {number}" for number in range(26)]
+    weights = np.zeros((784, 26), np.float32)
+    weights[:, 25] = 1
+    monkeypatch.setattr("linear_model.WEIGHTS", weights)
+    metadata = {"class_names": json.dumps(names)}
+    model = save(tmp_path / "letters.onnx", shape=("batch", 26), metadata=metadata)
+    with serving("--model", model) as server:
+        reading = json.loads(server.ask("POST", "/predict", drawn("1", "7"))[2])
+        assert reading["text"] == "kind 25 kind 25"
+        assert [(d["class"], d["name"]) for d in reading["digits"]] == [(25, "kind 25")] * 2
+        assert json.loads(server.ask("POST", "/layers", drawn("1"))[2])["class_names"] == names
+        described = json.loads(server.ask("GET", "/v2/models/cnn-mnist")[2])
+        assert json.loads(described["parameters"]["class_names"]) == names
+        outputs = json.loads(server.ask("POST", INFER, BODY)[2])["outputs"]
+        assert [output["shape"] for output in outputs] == [[1, 26], [1, 26]]
 
 
 def test_a_port_in_use_is_one_line_and_exit_3() -> None:

@@ -19,13 +19,20 @@ class BatchOrder:
         batch_size: images per step.
         seed: decides the order; each epoch has its own.
         num_epochs: how often each image comes; None repeats for ever.
+        shuffle: whether an epoch has an order of its own; else all have that of the images.
 
     Raises:
         ValueError: an argument is below 1 (the seed: below 0).
     """
 
     def __init__(
-        self, size: int, batch_size: int, *, seed: int = 0, num_epochs: int | None = None
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        num_epochs: int | None = None,
+        shuffle: bool = True,
     ) -> None:
         if size < 1 or batch_size < 1 or seed < 0 or (num_epochs is not None and num_epochs < 1):
             raise ValueError(
@@ -36,6 +43,7 @@ class BatchOrder:
         self.batch_size = batch_size
         self.seed = seed
         self.num_epochs = num_epochs
+        self._shuffle = shuffle
         self._epoch = -1
         self._permutation: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
@@ -74,6 +82,9 @@ class BatchOrder:
     def _order_of(self, epoch: int) -> npt.NDArray[np.int64]:
         """Return an epoch's permutation of all indices; the last one used is kept."""
         if epoch != self._epoch:
-            self._permutation = np.random.default_rng([self.seed, epoch]).permutation(self.size)
+            if self._shuffle:
+                self._permutation = np.random.default_rng([self.seed, epoch]).permutation(self.size)
+            else:
+                self._permutation = np.arange(self.size)
             self._epoch = epoch
         return self._permutation

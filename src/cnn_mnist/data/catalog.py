@@ -13,8 +13,11 @@ class File:
     """Its name without `.gz`, such as `train-images-idx3-ubyte`."""
     dimensions: int
     """The number of dimensions of its array."""
-    sha256: str | None
+    sha256: str | None = None
     """SHA-256 of the DECOMPRESSED file; None accepts any content."""
+    md5: str | None = None
+    """MD5 of the `.gz` file, of data sets whose authors or torchvision publish that; it cannot be
+    checked where the file was decompressed."""
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -23,8 +26,17 @@ class File:
         return (self.name, f"{self.name}.gz", dotted, f"{dotted}.gz")
 
     def find_in(self, folder: Path) -> list[Path]:
-        """Return the paths in a folder that exist under one of its spellings."""
-        return [path for name in self.spellings if (path := folder / name).exists()]
+        """Return the files in a folder that exist under one of its spellings.
+
+        Kaggle's archive of MNIST, unpacked, has a FOLDER of that name that holds the file.
+        """
+        found = []
+        for path in (folder / name for name in self.spellings):
+            if path.is_dir():
+                found += self.find_in(path)
+            elif path.exists():
+                found.append(path)
+        return found
 
 
 def idx_files(hashes: tuple[str | None, str | None, str | None, str | None]) -> tuple[File, ...]:
@@ -44,6 +56,20 @@ ANY_IDX: Final = idx_files((None, None, None, None))
 """The files of a user's own data set."""
 
 
+def published_md5(names: tuple[str, ...], hashes: tuple[str, str, str, str]) -> tuple[File, ...]:
+    """Return the files of a data set of which the MD5 of the `.gz` is known.
+
+    Args:
+        names: of the training images and labels and the test images and labels, such as
+            `train-images-idx3-ubyte`.
+        hashes: their MD5, in that order.
+    """
+    return tuple(
+        File(name=name, dimensions=int(name.partition("idx")[2][0]), md5=md5)
+        for name, md5 in zip(names, hashes, strict=True)
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """A data set known by name."""
@@ -54,6 +80,15 @@ class Source:
     files: tuple[File, ...]
     mirrors: tuple[str, ...]
     """URLs of folders that hold its files, each with `.gz`; tried in this order."""
+    class_names: tuple[str, ...] = ()
+    """Where none are given, `0`, `1` and so on."""
+    torchvision: str | None = None
+    """The folder that torchvision keeps it in: `ROOT/MNIST/raw/`."""
+
+    def folders_in(self, place: Path) -> tuple[Path, ...]:
+        """Return where its files may be below a data directory, ours first."""
+        own = (place / self.name,)
+        return (*own, place / self.torchvision / "raw") if self.torchvision else own
 
 
 MNIST: Final = Source(
@@ -73,6 +108,7 @@ MNIST: Final = Source(
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://azureopendatastorage.blob.core.windows.net/mnist/",
     ),
+    torchvision="MNIST",
 )
 
 DIGITS: Final = Source(
@@ -84,4 +120,76 @@ DIGITS: Final = Source(
     mirrors=(),
 )
 
-SOURCES: Final = {source.name: source for source in (MNIST, DIGITS)}
+_NAMES: Final = tuple(file.name for file in ANY_IDX)
+
+FASHION_MNIST: Final = Source(
+    name="fashion-mnist",
+    description="60,000 + 10,000 pictures of clothes, 28x28 (Xiao, Rasul, Vollgraf 2017)",
+    licence="MIT",
+    files=published_md5(
+        _NAMES,
+        (
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+    ),
+    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    class_names=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    torchvision="FashionMNIST",
+)
+
+KMNIST: Final = Source(
+    name="kmnist",
+    description="60,000 + 10,000 cursive Japanese characters of ten kinds, 28x28 (Clanuwat et al. "
+    "2018)",
+    licence="CC BY-SA 4.0",
+    files=published_md5(
+        _NAMES,
+        (
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ),
+    ),
+    mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+    class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    torchvision="KMNIST",
+)
+
+QMNIST: Final = Source(
+    name="qmnist",
+    description="MNIST rebuilt with 60,000 test digits, 28x28 (Yadav, Bottou 2019)",
+    licence="BSD 3-Clause",
+    files=published_md5(
+        (
+            "qmnist-train-images-idx3-ubyte",
+            "qmnist-train-labels-idx2-int",
+            "qmnist-test-images-idx3-ubyte",
+            "qmnist-test-labels-idx2-int",
+        ),
+        (
+            "ed72d4157d28c017586c42bc6afe6370",
+            "0058f8dd561b90ffdd0f734c6a30e5e4",
+            "1394631089c404de565df7b7aeaf9412",
+            "5b5b05890a5e13444e108efe57b788aa",
+        ),
+    ),
+    mirrors=("https://raw.githubusercontent.com/facebookresearch/qmnist/master/",),
+    torchvision="QMNIST",
+)
+
+SOURCES: Final = {source.name: source for source in (MNIST, DIGITS, QMNIST, FASHION_MNIST, KMNIST)}

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cnn_mnist.data import idx
-from cnn_mnist.data.catalog import File, Source
+from cnn_mnist.data.catalog import MNIST, File, Source
+from cnn_mnist.data.verified_file import read_path
 from cnn_mnist.errors import DataError, DownloadError, needs_extra, os_errors_as
 from cnn_mnist.files import replace_with
 
@@ -66,7 +66,7 @@ def fetch(source: Source, directory: Path) -> Path:
         for file in source.files:
             present = file.find_in(folder)
             if not present or not all(_is_intact(file, path) for path in present):
-                fetched = _fetch_file(file, source.mirrors, folder)
+                fetched = _fetch_file(file, source, folder)
                 for path in present:  # a damaged file of another spelling would be read first
                     if path != fetched:
                         path.unlink(missing_ok=True)
@@ -75,17 +75,17 @@ def fetch(source: Source, directory: Path) -> Path:
 
 def _is_intact(file: File, path: Path) -> bool:
     try:
-        idx.read(path, dimensions=file.dimensions, sha256=file.sha256)
+        read_path(file, path)
     except DataError:
         return False
     return True
 
 
-def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> Path:
+def _fetch_file(file: File, source: Source, folder: Path) -> Path:
     """Download one file from the first mirror that delivers it, and return its path."""
     path = folder / f"{file.name}.gz"
     failures, ways_out = [], []
-    for mirror in mirrors:
+    for mirror in source.mirrors:
         try:
             replace_with(path, partial(_download_and_check, mirror + path.name, file))
         except DownloadError as error:
@@ -95,25 +95,35 @@ def _fetch_file(file: File, mirrors: tuple[str, ...], folder: Path) -> Path:
                 ways_out.append(way_out)
         else:
             return path
-    ways_out.append("put the four MNIST files into a folder D as D/mnist/ and pass --data-dir D")
+    name = "MNIST" if source.name == MNIST.name else source.name
+    way_out = f"put the four {name} files into a folder D as D/{source.name}/ and pass --data-dir D"
+    if source.name == MNIST.name:
+        way_out += ", or use --data digits"
     raise DownloadError(
         f"no mirror delivered {path.name}: {'; '.join(failures)}. What helps: "
-        f"{'; '.join(ways_out)}, or use --data digits"
+        f"{'; '.join([*ways_out, way_out])}"
     )
 
 
 def _download_and_check(url: str, file: File, path: Path) -> None:
     """Download one file, and raise `DownloadError` unless it has the right bytes."""
-    _download(url, path)
+    _download(url, path, decode=file.md5 is None)
     try:
-        idx.read(path, dimensions=file.dimensions, sha256=file.sha256)
+        read_path(file, path)
     except DataError as error:
         reason, _, _ = str(error).partition(";")  # what helps with a file of one's own
         raise DownloadError(reason.replace(str(path), url)) from error
 
 
-def _download(url: str, path: Path) -> None:
+def _download(url: str, path: Path, *, decode: bool) -> None:
     """Download one file, whatever its content.
+
+    Args:
+        url: the file.
+        path: where to.
+        decode: whether a compression for the way (`Content-Encoding`) is undone. Where it is not,
+            the server is asked for none: some say so of a file that is compressed already, whose
+            MD5 would be lost.
 
     Raises:
         DownloadError: the download did not complete; the reason in one line, and after a semicolon
@@ -128,7 +138,8 @@ def _download(url: str, path: Path) -> None:
     deadline = time.monotonic() + DOWNLOAD_TIMEOUT_S
     timeout = (CONNECT_TIMEOUT_S, SILENCE_TIMEOUT_S)
     try:
-        response = requests.get(url, stream=True, timeout=timeout)
+        headers = None if decode else {"Accept-Encoding": "identity"}
+        response = requests.get(url, stream=True, timeout=timeout, headers=headers)
     except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         raise DownloadError(f"{url}: {describe(error, url)}") from error
     try:
@@ -137,7 +148,7 @@ def _download(url: str, path: Path) -> None:
             total_bytes = int(response.headers.get("content-length", "0"))
             with _progress_bar(path.name, total_bytes) as advance:
                 # read1 returns what has arrived: a slow server cannot outlast the deadline
-                while chunk := response.raw.read1(1 << 16, decode_content=True):
+                while chunk := response.raw.read1(1 << 16, decode_content=decode):
                     file.write(chunk)
                     advance(len(chunk))
                     if file.tell() > MAX_DOWNLOAD_BYTES:

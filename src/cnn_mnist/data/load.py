@@ -1,8 +1,8 @@
-"""Load a data set by its name or from a folder.
+"""Load a data set by its name, or from a file or folder of the user's.
 
-MNIST is searched in `--data-dir`, `$CNN_MNIST_DATA` and the user's cache, and then downloaded into
-the cache. The first place that holds any of its files is used: a damaged or missing file there is
-an error, and the search does not silently go on.
+A data set with a name is searched in `--data-dir`, `$CNN_MNIST_DATA` and the user's cache, and then
+downloaded into the cache. The first place that holds any of its files is used: a damaged or missing
+file there is an error, and the search does not silently go on.
 """
 
 import os
@@ -11,40 +11,48 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from cnn_mnist.data import digits, idx
-from cnn_mnist.data.catalog import ANY_IDX, DIGITS, MNIST, File, Source
+from cnn_mnist.data import digits
+from cnn_mnist.data.catalog import DIGITS, MNIST, SOURCES, Source
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.data.fetch import cache_directory, fetch
+from cnn_mnist.data.idx_folder import read_idx_folder
+from cnn_mnist.data.layouts import FORMS, parse, read_source
+from cnn_mnist.data.picture_folder import PictureReader
 from cnn_mnist.errors import CnnMnistWarning, DataError, DownloadError, os_errors_as
 
 _DATA_VARIABLE: Final = "CNN_MNIST_DATA"
 
 
-def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
-    """Load a data set.
+def load(
+    name: str = "auto",
+    data_dir: Path | None = None,
+    *,
+    as_is: bool = False,
+    reader: PictureReader | None = None,
+) -> Dataset:
+    """Load a data set; `cnn_mnist.load` does it with a reader of pictures.
 
     Args:
-        name: `mnist`; `digits`; `auto` (MNIST where it is available, else the digits, with a
-            `CnnMnistWarning`); or a folder with the four IDX files of any data set of 28x28 images
-            and up to 256 classes, which takes the folder's name.
-        data_dir: where MNIST is looked for first, as `data_dir/mnist/`.
+        name: a name of the catalogue (`mnist`, `digits`, `qmnist`, `fashion-mnist`, `kmnist`);
+            `auto` (MNIST where it is available, else the digits, with a `CnnMnistWarning`); or the
+            path of a file or folder, see `read_source`, which gives the data set its name.
+        data_dir: where a data set with a name is looked for first, as `data_dir/NAME/`.
+        as_is: images are resized only, see `RawData.to_dataset`.
+        reader: reads the pictures of a folder; without one, such a folder is refused.
 
     Raises:
-        DataError: there is no such name or folder; or a file is missing, damaged or of the wrong
-            form.
-        DownloadError: (`mnist` only) it is not on this machine, and no mirror delivered it.
+        DataError: there is no such name, file or folder; or a file is missing, damaged or of the
+            wrong form.
+        DownloadError: it has a name, is not on this machine, and no mirror delivered it.
         MissingExtraError: a library that the data set needs is not installed.
     """
     if name == DIGITS.name:
         return digits.load()
-    if name == MNIST.name:
-        return _load_mnist(data_dir)
+    if name in SOURCES:
+        return _load_named(SOURCES[name], data_dir)
     if name == "auto":
         try:
-            return _load_mnist(data_dir)
+            return _load_named(SOURCES[MNIST.name], data_dir)
         except DownloadError as error:
             warnings.warn(
                 f"MNIST is not available, scikit-learn's digits are used instead: {error}",
@@ -52,27 +60,42 @@ def load(name: str = "auto", data_dir: Path | None = None) -> Dataset:
                 stacklevel=2,
             )
             return digits.load()
-    folder = Path(name)
-    with os_errors_as(DataError, f"{name} cannot be read"):
-        if not folder.is_dir():
+    return _load_path(name, as_is=as_is, reader=reader)
+
+
+def _load_path(name: str, *, as_is: bool, reader: PictureReader | None) -> Dataset:
+    """Load a file or folder; an error names it, or the file in it."""
+    path, emnist = parse(name)
+    with os_errors_as(DataError, f"{path} cannot be read"):
+        if not path.exists():
             raise DataError(
-                f"unknown data set or folder {name!r}: expected mnist, digits, auto, "
-                "or a folder with four IDX files"
+                f"unknown data set, file or folder {name!r}: expected {', '.join(SOURCES)}, auto, "
+                f"{FORMS}"
             )
-        return _read_folder(folder.resolve().name, folder, ANY_IDX)
+        try:
+            return read_source(path, emnist, reader).to_dataset(as_is=as_is)
+        except DataError as error:
+            if str(error).startswith(str(path)):
+                raise
+            raise DataError(f"{path}: {error}") from error
 
 
-def _load_mnist(data_dir: Path | None) -> Dataset:
-    folder = find(MNIST, data_dir)
+def _load_named(source: Source, data_dir: Path | None) -> Dataset:
+    folder = find(source, data_dir)
     if folder is None:
-        folder = fetch(MNIST, cache_directory())
+        folder = fetch(source, cache_directory())
     try:
-        return _read_folder(MNIST.name, folder, MNIST.files)
+        return _read(source, folder)
     except DataError:
         if folder.parent not in _cache():
             raise
         # the cache is this program's own: missing and damaged files there are fetched again
-        return _read_folder(MNIST.name, fetch(MNIST, folder.parent), MNIST.files)
+        return _read(source, fetch(source, folder.parent))
+
+
+def _read(source: Source, folder: Path) -> Dataset:
+    raw = read_idx_folder(folder, source.name, source.files, source.class_names)
+    return raw.to_dataset(as_is=True)
 
 
 def _cache() -> list[Path]:
@@ -99,31 +122,8 @@ def find(source: Source, data_dir: Path | None = None) -> Path | None:
                 if not Path(place).is_dir():
                     raise DataError(f"{origin}={place} is not a directory")
             places.insert(0, Path(place))
-    for place in places:
-        folder = place / source.name
+    for folder in (folder for place in places for folder in source.folders_in(place)):
         with os_errors_as(DataError, f"{folder} cannot be read"):
             if any(file.find_in(folder) for file in source.files):
                 return folder
     return None
-
-
-def read_file(file: File, folder: Path) -> npt.NDArray[np.uint8]:
-    """Read one file of a data set under any of its spellings.
-
-    Raises:
-        DataError: it is missing, damaged or not the expected one.
-    """
-    present = file.find_in(folder)
-    if not present:
-        raise DataError(f"{folder / file.name}[.gz] is missing")
-    return idx.read(present[0], dimensions=file.dimensions, sha256=file.sha256)
-
-
-def _read_folder(name: str, folder: Path, files: tuple[File, ...]) -> Dataset:
-    train_images, train_labels, test_images, test_labels = (
-        read_file(file, folder) for file in files
-    )
-    try:
-        return Dataset.from_arrays(name, (train_images, train_labels), (test_images, test_labels))
-    except DataError as error:
-        raise DataError(f"{folder}: {error}") from error

@@ -1,5 +1,6 @@
 """Classify images with a trained network in an ONNX file."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -7,10 +8,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.data.class_names import checked_names, default_names
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import ImageError, ModelError, first_line, os_errors_as
 from cnn_mnist.inference.external_data import require_inside
 from cnn_mnist.inference.session import open_session
+from cnn_mnist.recipe import MAX_CLASSES
 
 BUNDLED: Final = Path(__file__).parent / "bundled" / "model.onnx"
 """The bundled model; its model card lies beside it."""
@@ -18,6 +21,7 @@ BUNDLED: Final = Path(__file__).parent / "bundled" / "model.onnx"
 BATCH_SIZE: Final = 256
 """Images run at a time: larger batches take more memory and are no faster."""
 
+_MAX_NAMES_LENGTH: Final = 1 << 18
 MAX_FILE_BYTES: Final = 1 << 28
 """Of a model file; the networks of this package have 13 MB at most."""
 
@@ -31,7 +35,8 @@ class Model:
         threads: threads of one run; 0 takes one for each core.
 
     Raises:
-        ModelError: the file is missing, damaged, or of another form.
+        ModelError: the file is missing, damaged, or of another form, or has more than
+            `MAX_CLASSES` classes, or class names that cannot be used.
     """
 
     def __init__(self, path: Path, *, threads: int = 0) -> None:
@@ -63,7 +68,30 @@ class Model:
                 f"expected {form}, [classes], [classes]"
             )
         self.classes = int(shapes[1][0])
+        if not 1 <= self.classes <= MAX_CLASSES:
+            raise ModelError(f"{path} has {self.classes} classes: expected 1 to {MAX_CLASSES}")
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.class_names = self._class_names()
+
+    def _class_names(self) -> tuple[str, ...]:
+        """Return the names in the file's metadata; the numbers where it has none.
+
+        Raises:
+            ModelError: they are not a JSON list of as many names as there are classes.
+        """
+        text = self.metadata.get("class_names")
+        try:
+            # bounded before it is parsed: JSON writes a character as `\ud83d\ude00` at most
+            if text is not None and len(text) > _MAX_NAMES_LENGTH:
+                raise ValueError(f"they have {len(text):,} characters")
+            names = checked_names(default_names(self.classes) if text is None else json.loads(text))
+            if len(names) != self.classes:
+                raise ValueError(f"there are {len(names)} for {self.classes} classes")
+        except (ValueError, RecursionError) as error:
+            raise ModelError(
+                f"{self.path} has class names that cannot be used: {first_line(error)}"
+            ) from error
+        return names
 
     def predict(
         self, images: npt.NDArray[Any]

@@ -14,6 +14,7 @@ from cnn_mnist.inference.model import BATCH_SIZE, Model, inputs
 from cnn_mnist.reading.decode import IMAGE_SUFFIXES
 from cnn_mnist.reading.result import Digit
 
+_ARRAY_SUFFIXES: Final = (".npy", ".csv")
 _NPY_MAGIC: Final = b"\x93NUMPY"
 _IDX_MAGICS: Final = b"\0\0\x08", b"\x1f\x8b"
 """Of a file of unsigned bytes, plain and compressed."""
@@ -22,8 +23,8 @@ _IDX_MAGICS: Final = b"\0\0\x08", b"\x1f\x8b"
 def is_array(path: Path) -> bool:
     """Return whether a file is an array: by its suffix, else by its name, else by its content."""
     suffix = path.suffix.lower()
-    if suffix == ".npy" or suffix in IMAGE_SUFFIXES:
-        return suffix == ".npy"
+    if suffix in (*_ARRAY_SUFFIXES, *IMAGE_SUFFIXES):
+        return suffix in _ARRAY_SUFFIXES
     if "ubyte" in path.name or ".idx" in path.name:
         return True
     return _start(path).startswith((_NPY_MAGIC, *_IDX_MAGICS))
@@ -45,25 +46,32 @@ def read_array(model: Model, path: Path) -> Iterator[Digit]:
 
     Args:
         model: the network.
-        path: `.npy`, or IDX; see `Model.predict` for shapes and types.
+        path: `.npy`, `.csv` (a row of pixels each, a column `label` is passed over) or IDX; see
+            `Model.predict` for shapes and types.
 
     Yields:
         The digit of each image, in order.
 
     Raises:
         ImageError: the array has another shape, type or range, or its `.npy` file cannot be read.
-        DataError: the IDX file cannot be read.
+        DataError: the IDX or CSV file cannot be read.
     """
     if path.exists() and not path.is_file():
         raise ImageError(f"{path} cannot be read: it is not a regular file")
-    is_npy = path.suffix.lower() == ".npy" or _start(path) == _NPY_MAGIC
-    for images in _npy_batches(path) if is_npy else _idx_batches(path):
+    for images in _batches(path):
         _, probabilities = model.predict(images)
         for row, (image,) in zip(probabilities, chain(*inputs(images)), strict=True):
-            yield Digit.of(row, (0, 0, IMAGE_SIZE, IMAGE_SIZE), image)
+            box = (0, 0, IMAGE_SIZE, IMAGE_SIZE)
+            yield Digit.of(row, box, image, class_names=model.class_names)
 
 
-def _idx_batches(path: Path) -> Iterator[npt.NDArray[Any]]:
+def _batches(path: Path) -> Iterator[npt.NDArray[Any]]:
+    if path.suffix.lower() == ".csv":
+        from cnn_mnist.data.csv_file import csv_batches  # imported here: so is the next one
+
+        return (images for images, _ in csv_batches(path, BATCH_SIZE))
+    if path.suffix.lower() == ".npy" or _start(path) == _NPY_MAGIC:
+        return _npy_batches(path)
     from cnn_mnist.data import idx  # imported here: reading a .npy file need not wait for it
 
     return idx.batches(path, BATCH_SIZE, dimensions=3)

@@ -1,7 +1,7 @@
 """Draw a reading: the picture with its boxes, and each digit's input image and probabilities."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -19,9 +19,11 @@ _TILE_WIDTH: Final = _WIDTH // _COLUMNS
 _SIDE: Final = 4 * IMAGE_SIZE
 _MARGIN: Final = 12
 _BAR_STEP: Final = 10  # pixels from one bar to the next
+_NAME_WIDTH: Final = 52
 _LEAST_SHOWN: Final = 0.01  # smaller probabilities are not printed beside their bars
 _INK, _FAINT, _PAPER = "#111111", "#8a8a8a", "#ffffff"
 _READ, _REFUSED = "#1f6feb", "#d1242f"
+_Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def draw_reading(reading: Reading, picture: Picture, path: Path) -> None:
@@ -58,7 +60,8 @@ def _draw_page(reading: Reading, picture: Picture) -> Image.Image:
         left, top, right, bottom = (round(side * scale) for side in digit.box)
         colour = _colour(digit)
         draw.rectangle((left - 3, top - 3, right + 2, bottom + 2), outline=colour, width=2)
-        draw.text((left, top - 4), _name(digit), colour, _font(16), anchor="lb")
+        name = _cut(_name(digit), _TILE_WIDTH, _font(16))
+        draw.text((left, top - 4), name, colour, _font(16), anchor="lb")
     return page
 
 
@@ -69,12 +72,17 @@ def _draw_tile(digit: Digit) -> Image.Image:
     draw = ImageDraw.Draw(tile)
     glyph = Image.fromarray(np.rint(digit.image * 255).astype(np.uint8))
     tile.paste(glyph.resize((_SIDE, _SIDE), Image.Resampling.NEAREST), (_MARGIN, 0))
-    draw.text((_MARGIN + _SIDE + 6, 0), _name(digit), _colour(digit), _font(22))
-    length = _TILE_WIDTH - 5 * _MARGIN
+    beside = _MARGIN + _SIDE + 6
+    name = _cut(_name(digit), _TILE_WIDTH - beside, _font(22))
+    draw.text((beside, 0), name, _colour(digit), _font(22))
+    names = [_cut(name, _NAME_WIDTH, _font(9)) for name in digit.class_names]
+    widest = max(_font(9).getlength(name) for name in names)
+    start = 2 * _MARGIN + round(max(0, widest - _font(9).getlength("0")))
+    length = _TILE_WIDTH - start - 3 * _MARGIN
     for class_, probability in enumerate(digit.probabilities):
         top = _SIDE + 8 + class_ * _BAR_STEP
-        draw.text((_MARGIN, top), str(class_), _INK, _font(9))
-        bar = (2 * _MARGIN, top + 2, 2 * _MARGIN + probability * length, top + _BAR_STEP - 3)
+        draw.text((_MARGIN, top), names[class_], _INK, _font(9))
+        bar = (start, top + 2, start + probability * length, top + _BAR_STEP - 3)
         draw.rectangle(bar, fill=_INK)
         if probability >= _LEAST_SHOWN:
             draw.text((bar[2] + 4, top), f"{probability:.0%}", _FAINT, _font(9))
@@ -82,12 +90,21 @@ def _draw_tile(digit: Digit) -> Image.Image:
 
 
 def _name(digit: Digit) -> str:
-    return "?" if digit.class_ is None else str(digit.class_)
+    return digit.name or "?"
+
+
+def _cut(name: str, width: float, font: _Font) -> str:
+    """Return a name, or as much of its start as fits in a width, in pixels."""
+    if font.getlength(name) <= width:
+        return name
+    while name and font.getlength(f"{name}…") > width:
+        name = name[:-1]
+    return f"{name}…"
 
 
 def _colour(digit: Digit) -> str:
     return _REFUSED if digit.class_ is None else _READ
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int) -> _Font:
     return ImageFont.load_default(size)

@@ -1,18 +1,15 @@
-"""Bring a digit's ink into MNIST's form.
+"""Bring a digit's ink into MNIST's form, see `cnn_mnist.data.mnist_form`.
 
-MNIST's form: light ink on black, the digit's bounding box scaled to 20x20 with its aspect kept and
-anti-aliased, then placed in 28x28 with its centre of mass in the middle. Source: the description on
-the first home page of MNIST, http://yann.lecun.com/exdb/mnist/. Its writers used pens of one kind:
-here the thickness of the strokes is brought near MNIST's, too, by moving their outline before the
-digit is scaled.
+MNIST's writers used pens of one kind: here the thickness of the strokes is brought near MNIST's,
+too, by moving their outline before the digit is scaled.
 """
 
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
-from cnn_mnist.data.dataset import CENTRE, DIGIT_SIZE, IMAGE_SIZE
+from cnn_mnist.data.dataset import DIGIT_SIZE
+from cnn_mnist.data.mnist_form import centre_by_mass, crop_to_ink, rescale
 from cnn_mnist.reading.opencv import Field, Mask, distance_transform, maximum_filter
 
 STROKE_WIDTHS: Final = (1.9, 3.7)
@@ -43,7 +40,7 @@ def to_glyph(ink: Field) -> Field:
     wanted = float(np.clip(width / _FINE, *STROKE_WIDTHS))
     scale = (DIGIT_SIZE - wanted) / max(box - width, DIGIT_SIZE)
     moved = np.clip(distance + (DIGIT_SIZE / scale - box) / 2 + 0.5, 0, 1)
-    return centre_by_mass(rescale(_crop_to_ink(moved), scale))
+    return centre_by_mass(rescale(crop_to_ink(moved), scale))
 
 
 def stroke_width(distance: Field) -> float:
@@ -61,35 +58,3 @@ def _signed_distance(drawn: Mask) -> Field:
     """Return the distance from each pixel's middle to the outline, positive inside."""
     inside, outside = distance_transform(drawn), distance_transform(~drawn)
     return np.asarray(np.where(drawn, inside - 0.5, 0.5 - outside), np.float32)
-
-
-def rescale(ink: Field, scale: float) -> Field:
-    """Scale ink up or down, anti-aliased, values in [0, 1]."""
-    height, width = (max(1, round(side * scale)) for side in ink.shape)
-    filter_ = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    scaled: Field = np.clip(np.asarray(Image.fromarray(ink).resize((width, height), filter_)), 0, 1)
-    return scaled
-
-
-def _crop_to_ink(ink: Field) -> Field:
-    """Remove the rows and columns without ink at all four sides."""
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    cropped: Field = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return cropped
-
-
-def centre_by_mass(ink: Field) -> Field:
-    """Place ink of at most 28x28 in `(28, 28)` with its centre of mass where MNIST has it."""
-    canvas = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.float32)
-    top, left = (
-        int(np.clip(round(CENTRE - _centre_of_mass(ink, axis)), 0, IMAGE_SIZE - ink.shape[axis]))
-        for axis in (0, 1)
-    )
-    canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    return canvas
-
-
-def _centre_of_mass(ink: Field, axis: int) -> float:
-    """Return the centre of mass along an axis, in pixels from the edge."""
-    mass = ink.sum(axis=1 - axis, dtype=np.float64)
-    return float((np.arange(len(mass)) + 0.5) @ mass / mass.sum())

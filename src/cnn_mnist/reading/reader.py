@@ -41,7 +41,7 @@ def read(
             an array. Of several pages or frames the first that is not blank is read; `pages`
             decodes each, and takes its place here.
         model: a network; None takes the bundled model. The rejector's opinion which digit it is
-            counts only where the network has ten classes.
+            counts only where the network's classes are the ten digits.
         rejector: the model in `REJECTOR`, opened by the caller; None opens it with all cores.
         max_pixels: see `decode`.
 
@@ -79,6 +79,7 @@ def _read_row(candidates: list[Candidate], classifier: Model, rejector: Model) -
             candidates[index].box,
             images[index],
             assessment.reasons[index],
+            class_names=classifier.class_names,
         )
         for index in _cheapest_cover(candidates, prices)
     ]

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.data.class_names import default_names
 from cnn_mnist.inference.model import Model
 from cnn_mnist.reading.finder import Candidate
 
@@ -48,14 +49,17 @@ def assess(
     Args:
         candidates: the candidates of one row.
         images: `(N, 28, 28)`, their images.
-        classifier: a network; its probabilities stand alone where it has other than ten classes.
+        classifier: a network; its probabilities stand alone where its classes are not the ten
+            digits. Where they have names such as letters, nothing is refused for its form.
         rejector: the network in `REJECTOR`.
     """
     rejector_probabilities = rejector.predict(images)[1]
     digit_probabilities = 1 - rejector_probabilities[:, -1]
     probabilities = classifier.predict(images)[1]
-    if classifier.classes == rejector.classes - 1:  # else its classes are other things than digits
+    if classifier.class_names == default_names(rejector.classes - 1):
         probabilities = _pool(probabilities, rejector_probabilities[:, :-1])
+    elif not _are_numbers(classifier.class_names):
+        digit_probabilities = np.ones_like(digit_probabilities)
     is_digit = digit_probabilities >= threshold(rejector)
     heights = np.array([candidate.box[3] - candidate.box[1] for candidate in candidates])
     is_tall = heights >= _LEAST_HEIGHT * heights.max(where=is_digit, initial=0)
@@ -64,6 +68,11 @@ def assess(
         for digit, tall in zip(is_digit, is_tall, strict=True)
     ]
     return Assessment(probabilities, digit_probabilities * probabilities.max(axis=1), reasons)
+
+
+def _are_numbers(names: tuple[str, ...]) -> bool:
+    """Return whether classes are digits by their names, or have no names but their numbers."""
+    return set(names) <= set(default_names(10)) or names == default_names(len(names))
 
 
 def threshold(rejector: Model) -> float:

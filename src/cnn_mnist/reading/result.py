@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.data.class_names import default_names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Digit:
@@ -21,8 +23,14 @@ class Digit:
     """Left, top, right, bottom in pixels; right and bottom are exclusive."""
     image: npt.NDArray[np.float32] = field(repr=False, compare=False)
     """`(28, 28)` in [0, 1]: the network's input."""
+    class_names: tuple[str, ...] = field(default=(), repr=False)
+    """The name of each class; where none are given, `0`, `1` and so on."""
     reason: str | None = None
     """Why it was refused; None where it was not."""
+
+    def __post_init__(self) -> None:
+        names = self.class_names or default_names(len(self.probabilities))
+        object.__setattr__(self, "class_names", names)
 
     @classmethod
     def of(
@@ -31,6 +39,8 @@ class Digit:
         box: tuple[int, int, int, int],
         image: npt.NDArray[np.float32],
         reason: str | None = None,
+        *,
+        class_names: tuple[str, ...] = (),
     ) -> "Digit":
         """Make a digit from `(classes,)` probabilities; with a reason, a refused candidate."""
         best = int(probabilities.argmax())
@@ -40,13 +50,24 @@ class Digit:
             probabilities=tuple(probabilities.tolist()),
             box=box,
             image=image,
+            class_names=class_names,
             reason=reason,
         )
 
+    @property
+    def name(self) -> str | None:
+        """The name of its class; None where it is not a digit."""
+        return None if self.class_ is None else self.class_names[self.class_]
+
     def to_dict(self) -> dict[str, Any]:
-        """Return `class`, `probability`, `probabilities`, `box`, and `reason` if refused."""
+        """Return `class`, `probability`, `probabilities`, `box`, and `reason` if refused.
+
+        Where the classes have names other than their numbers, `name` is there, too.
+        """
+        named = self.class_names != default_names(len(self.class_names))
         values = {
             "class": self.class_,
+            **({"name": self.name} if named else {}),
             "probability": self.probability,
             "probabilities": list(self.probabilities),
             "box": list(self.box),
@@ -70,21 +91,33 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The digits' classes, without refused candidates."""
-        return "".join(self.text_lines)
+        """The names of the digits' classes, without refused candidates.
+
+        Names of one character each follow one another; longer ones are separated by spaces.
+        """
+        return self._space.join(self.text_lines)
 
     @property
     def text_lines(self) -> tuple[str, ...]:
         """The text row by row, without rows that hold no digit."""
-        texts = (
-            "".join(str(d.class_) for d in line if d.class_ is not None) for line in self.lines
-        )
-        return tuple(text for text in texts if text)
+        names = ([digit.name for digit in line if digit.name is not None] for line in self.lines)
+        space = self._space
+        return tuple(space.join(line) for line in names if line)
 
-    def to_dict(self, separator: str = "") -> dict[str, Any]:
-        """Return JSON values: `text`, its rows joined by the separator, `digits`, `page` if set."""
+    @property
+    def _space(self) -> str:
+        """What separates two names: nothing where every class has a name of one character."""
+        names = {name for digit in self.digits[:1] for name in digit.class_names}
+        return " " if any(len(name) > 1 for name in names) else ""
+
+    def to_dict(self, separator: str | None = None) -> dict[str, Any]:
+        """Return JSON values: `text`, `digits`, and `page` if set.
+
+        Args:
+            separator: joins the rows of the text; None joins them as `text` does.
+        """
         values: dict[str, Any] = {
-            "text": separator.join(self.text_lines),
+            "text": self.text if separator is None else separator.join(self.text_lines),
             "digits": [digit.to_dict() for digit in self.digits],
         }
         return values if self.page is None else values | {"page": self.page}

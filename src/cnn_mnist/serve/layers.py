@@ -83,6 +83,13 @@ class Layers:
         """
         results = self._session.run(None, {"images": image[None, None]})
         return [
-            Activity(node.name or node.output[0], node.op_type, np.asarray(result[0], np.float32))
+            Activity(node.name or node.output[0], node.op_type, _drawable(result[0]))
             for node, result in zip(self._nodes, results, strict=True)
+            # what is no float is a shape or an index of a user's own network, not a layer's output
+            if result.dtype == np.float32 and result.ndim > 1 and len(result) == 1 and result.size
         ]
+
+
+def _drawable(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return a layer's output as `(maps, height, width)` or `(units,)`."""
+    return values if values.ndim in (1, 3) else values.reshape(-1, *values.shape[-2:])

@@ -21,6 +21,10 @@ _DIGIT: Final = {
     "type": "object",
     "properties": {
         "class": {"type": ["integer", "null"], "description": "null where it is not a digit"},
+        "name": {
+            "type": ["string", "null"],
+            "description": "of the class; only where the classes have names other than numbers",
+        },
         "probability": {"type": "number"},
         "probabilities": {"type": "array", "items": {"type": "number"}},
         "box": {"type": "array", "items": {"type": "integer"}, "description": "x0, y0, x1, y1"},

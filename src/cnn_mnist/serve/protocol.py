@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from cnn_mnist.data.class_names import default_names
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import CnnMnistError
 from cnn_mnist.export.triton import NAME, VERSION
@@ -56,8 +57,13 @@ def server_metadata() -> dict[str, Any]:
     return {"name": NAME, "version": "2", "extensions": ["binary_tensor_data"]}
 
 
-def model_metadata(classes: int) -> dict[str, Any]:
-    """Return the response of `GET /v2/models/cnn-mnist`."""
+def model_metadata(class_names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the response of `GET /v2/models/cnn-mnist`.
+
+    Where the classes have names other than their numbers, the parameter `class_names` has them as
+    a JSON list: the protocol's parameters are texts, numbers and booleans.
+    """
+    classes = len(class_names)
     tensors = [
         (INPUT, [-1, 1, IMAGE_SIZE, IMAGE_SIZE]),
         *((name, [-1, classes]) for name in OUTPUTS),
@@ -65,12 +71,15 @@ def model_metadata(classes: int) -> dict[str, Any]:
     images, *outputs = (
         {"name": name, "datatype": DATATYPE, "shape": shape} for name, shape in tensors
     )
+    named = class_names != default_names(classes)
+    names = orjson.dumps(class_names).decode()
     return {
         "name": NAME,
         "versions": [VERSION],
         "platform": "onnxruntime_onnx",
         "inputs": [images],
         "outputs": outputs,
+        **({"parameters": {"class_names": names}} if named else {}),
     }
 
 

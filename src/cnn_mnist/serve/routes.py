@@ -65,7 +65,7 @@ def _add_inference(router: APIRouter, service: Service) -> None:
     @router.get(_VERSION, include_in_schema=False)
     @router.get(_MODEL, responses=errors(), summary="The model's inputs and outputs.")
     async def model() -> JSONResponse:
-        return JSONResponse(protocol.model_metadata(service.model.classes))
+        return JSONResponse(protocol.model_metadata(service.model.class_names))
 
     @router.get("/v2/health/live", responses=errors(), summary="Whether the process answers.")
     async def live() -> JSONResponse:

@@ -11,7 +11,6 @@ import orjson
 from PIL import Image
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import ModelError
 from cnn_mnist.inference.model import Model
 from cnn_mnist.reading.decode import FORMATS
 from cnn_mnist.reading.reader import read
@@ -24,7 +23,6 @@ from cnn_mnist.serve.metrics import Metrics
 from cnn_mnist.serve.request_queues import Answer, Batcher, Limits, Pool
 from cnn_mnist.serve.settings import Settings
 
-_DIGITS = 10
 _SMALL_JSON_BYTES: Final = 64 << 10
 """JSON up to this size is parsed at once, in a millisecond or two; larger ones in a thread."""
 
@@ -36,7 +34,7 @@ class Service:
         settings: the model, and the limits of its queues.
 
     Raises:
-        ModelError: the model file cannot be used, or does not have 10 classes.
+        ModelError: the model file cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -45,11 +43,6 @@ class Service:
         self.draining = False
         """Whether the server is about to stop: it still answers, but readiness is false."""
         self.model = Model(settings.model, threads=1)
-        if self.model.classes != _DIGITS:
-            raise ModelError(
-                f"{settings.model} has {self.model.classes} classes: "
-                f"serve a network with {_DIGITS}, the digits"
-            )
         self._rejector = Model(REJECTOR, threads=1)
         self._layers = Layers(settings.model)
         limits = Limits(
@@ -83,7 +76,7 @@ class Service:
         return await loop.run_in_executor(self._parser, protocol.parse, body, header_bytes)
 
     async def infer(self, images: npt.NDArray[np.float32]) -> Answer:
-        """Return logits and probabilities, each `(N, 10)`, of images `(N, 1, 28, 28)`.
+        """Return logits and probabilities, each `(N, classes)`, of images `(N, 1, 28, 28)`.
 
         Raises:
             BusyError: the queue is full, or the request has waited for too long.
@@ -104,7 +97,7 @@ class Service:
         return await self._pool.run(self._predict, name, picture)
 
     async def explain(self, picture: bytes, number: int) -> bytes:
-        """Return the reading as JSON with each digit's image, and the layers for one digit.
+        """Return the reading as JSON with class names, each digit's image, and one digit's layers.
 
         Args:
             picture: the file's content.
@@ -127,7 +120,7 @@ class Service:
 
     def _explain(self, picture: bytes, number: int) -> bytes:
         reading = self._read(picture)
-        answer: dict[str, Any] = reading.to_dict()
+        answer: dict[str, Any] = reading.to_dict() | {"class_names": self.model.class_names}
         for values, digit in zip(answer["digits"], reading.digits, strict=True):
             values["image"] = encoded(digit.image)
         layers = []

@@ -20,7 +20,7 @@ class Settings:
     """Everything the application needs; it is pickled for worker processes."""
 
     model: Path = BUNDLED
-    """The ONNX file of a network with 10 classes, the digits."""
+    """The ONNX file of a network."""
     threads: int = 0
     """Batches, and pictures, computed at the same time; 0: one for each core."""
     token: str | None = field(default=None, repr=False)

@@ -29,7 +29,7 @@ const ENGLISH = {
     BatchNormalization: "Every map is brought to the same scale, which makes training fast and steady.",
     Add: "Two outputs are added value by value: the patterns of both are kept.",
     Gemm: "A dense layer: every unit is a weighted sum of the whole previous output.",
-    Logits: "One score for each digit. The highest wins.",
+    Logits: "One score for each class. The highest wins.",
     Softmax: "The scores become probabilities that add up to 100 %.",
     Other: "One more step of the network that is served.",
   },
@@ -59,7 +59,7 @@ const CHINESE = {
     BatchNormalization: "把每张特征图调整到相同的尺度，使训练更快、更稳定。",
     Add: "两个结果逐元素相加：两者找到的图案都会保留。",
     Gemm: "全连接层：每个单元对前一层的全部输出加权求和。",
-    Logits: "每个数字对应一个分数，分数最高的就是识别结果。",
+    Logits: "每个类别对应一个分数，分数最高的就是识别结果。",
     Softmax: "把分数转换成概率，总和为 100 %。",
     Other: "当前网络的其他步骤。",
   },
@@ -259,10 +259,13 @@ async function fetchAnswer() { // the server's JSON, or {error}; throws if there
 
 // ---- showing the answer -------------------------------------------------------------------------
 
-const name = (digit) => (digit.class === null ? "?" : String(digit.class));
+const FEW = 16; // of more classes, the ten with the highest values are listed
+let names = [..."0123456789"]; // of the classes
+const name = (digit) => (digit.class === null ? "?" : names[digit.class]);
 
 function show() {
   const digits = answer?.digits ?? [];
+  names = answer?.class_names ?? names;
   if (chosen >= Math.max(1, digits.length)) {
     chosen = 0;
     if (digits.length) ask();
@@ -284,6 +287,7 @@ function showText(digits) {
   const said = answer?.error ?? (read || (refused ? words.refused : answer ? words.none : words.nothing));
   $("unlock").hidden = !answer?.locked;
   text.classList.toggle("words", Boolean(answer) && !read);
+  text.classList.toggle("long", names.some((each) => [...each].length > 1));
   text.classList.toggle("refused", refused || Boolean(answer?.error));
   if (text.textContent !== said) text.textContent = said;
   // a screen reader announces the answer when the drawing is finished, not every change
@@ -326,11 +330,24 @@ function showDigits(digits) {
 }
 
 function showBars(digit) {
-  fill($("bars"), 10, row, (item, i) => {
+  const listed = indices(digit?.probabilities ?? names.map(() => 0));
+  widen($("bars"), names);
+  fill($("bars"), listed.length, row, (item, place) => {
+    const i = listed[place];
     const share = digit?.probabilities[i] ?? 0;
-    setRow(item, i, Math.abs(share), false, digit ? percent(share) : "");
+    setRow(item, names[i], share, false, digit ? percent(share) : "");
     item.classList.toggle("best", Boolean(digit) && digit.class === i);
   });
+}
+
+function indices(values) { // of the values that are listed: all, or the ten highest
+  const all = Array.from(values, (_, i) => i);
+  return all.length <= FEW ? all : all.sort((a, b) => values[b] - values[a]).slice(0, 10);
+}
+
+function widen(list, labels) { // make room for the longest label
+  const longest = Math.max(...labels.map((label) => [...label].length));
+  list.style.setProperty("--label", longest > 1 ? `${0.62 * Math.min(longest, 12)}em` : "0em");
 }
 
 const inputLayer = (image) => (
@@ -338,6 +355,7 @@ const inputLayer = (image) => (
 
 function showLayers(digit) {
   const layers = digit && answer.layers.length ? [inputLayer(digit.image), ...answer.layers] : [];
+  const last = layers.findLastIndex(({ kind }) => ["Gemm", "MatMul"].includes(kind));
   $("layers").parentElement.hidden = !layers.length;
   fill($("layers"), layers.length, () => {
     const card = document.createElement("li");
@@ -346,8 +364,9 @@ function showLayers(digit) {
     return card;
   }, (card, i) => {
     const { name: title, kind, shape, low, high, values } = layers[i];
-    const few = shape.length === 1 && shape[0] <= 16;
-    const known = few && kind === "Gemm" ? "Logits" : kind === "MatMul" ? "Gemm" : kind;
+    const classes = i >= last && shape.length === 1 && shape[0] === names.length;
+    const few = classes || (shape.length === 1 && shape[0] <= FEW);
+    const known = classes && kind === "Gemm" ? "Logits" : kind === "MatMul" ? "Gemm" : kind;
     card.classList.toggle("seen", kind === "Input");
     card.querySelector("h3").textContent = title;
     card.querySelector("code").textContent = shape.length === 1
@@ -359,16 +378,20 @@ function showLayers(digit) {
       picture = card.appendChild(document.createElement(few ? "ol" : "canvas"));
       if (few) picture.className = "units";
     }
-    if (few) showUnits(picture, decode(values), low, high);
+    if (few) showUnits(picture, decode(values), low, high, classes ? names : null);
     else paint(picture, shape, decode(values), low, high);
   });
 }
 
-function showUnits(list, levels, low, high) {
+function showUnits(list, levels, low, high, labels) {
   const largest = Math.max(Math.abs(low), Math.abs(high), 1e-9);
-  fill(list, levels.length, row, (item, i) => {
+  const listed = indices(levels);
+  labels ??= Array.from(levels, (_, i) => String(i));
+  widen(list, labels);
+  fill(list, listed.length, row, (item, place) => {
+    const i = listed[place];
     const value = low + (levels[i] / 255) * (high - low);
-    setRow(item, i, Math.abs(value) / largest, value < 0, value.toFixed(largest > 1 ? 1 : 2));
+    setRow(item, labels[i], Math.abs(value) / largest, value < 0, value.toFixed(largest > 1 ? 1 : 2));
   });
 }
 
@@ -380,7 +403,7 @@ function row() {
 
 function setRow(item, label, share, negative, text) {
   const [first, track, last] = item.children;
-  first.textContent = label;
+  first.textContent = first.title = label;
   track.firstChild.style.width = `${100 * share}%`;
   track.firstChild.classList.toggle("negative", negative);
   last.textContent = text;
