@@ -30,8 +30,8 @@ def line(classes, *, dropout):
 
 def test_every_registry_knows_its_parts() -> None:
     assert NETWORKS.names() == ["cnn", "cnn-bn", "deep", "small", "softmax"]
-    assert OPTIMIZERS.names() == ["adam", "sgd"]
-    assert SCHEDULES.names() == ["constant", "one-cycle"]
+    assert {"adam", "muon", "sgd", "RMSprop", "SGD"} <= set(OPTIMIZERS.names())
+    assert SCHEDULES.names() == ["constant", "cosine", "one-cycle", "step"]
     assert AUGMENTATIONS.names() == ["affine", "elastic", "none"]
     assert HOOKS.names() == ["progress", "tensorboard"]
 
@@ -65,12 +65,50 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_users_own_part_is_imported_when_a_person_names_it(own: str, tmp_path: Path) -> None:
-    NETWORKS.resolve(own)
+    assert NETWORKS.resolve(own) == own
     assert tiny.trained(tmp_path / "run", network=own).step == 30
 
 
+def test_a_file_is_a_module_of_its_name(own: str, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "file_nets.py").write_text(OWN)
+    assert NETWORKS.resolve(f"{folder / 'file_nets.py'}:line") == "file_nets:line"
+    assert NETWORKS.get("file_nets:line") is sys.modules["file_nets"].line
+    with pytest.raises(RecipeError, match=r"there is no file .*nothing"):
+        NETWORKS.resolve("nothing.py:line")
+    (tmp_path / "json.py").write_text(OWN)
+    with pytest.raises(RecipeError, match="another module is called json, rename the file"):
+        NETWORKS.resolve(f"{tmp_path / 'json.py'}:line")
+
+
+def test_a_function_is_added_under_its_module_and_name(own: str) -> None:
+    def mine() -> None: ...
+
+    registry: Registry[object] = Registry("part", "cnn_mnist.registry")
+    name = registry.add(mine)
+    assert name == f"{__name__}:{mine.__qualname__}"
+    assert registry.is_own(name)
+    assert not registry.is_own("adam")
+    assert registry.get(name) is mine
+    assert registry.add(mine) == name
+    registry.register("plain")(len)
+    assert registry.add(len) == "plain"
+
+
+def test_a_function_of_a_script_is_called_after_its_file(own: str, tmp_path: Path) -> None:
+    (tmp_path / "my-script.py").write_text(
+        f"{OWN}\nfrom cnn_mnist.networks import NETWORKS\nprint(NETWORKS.add(line))\n"
+        "print(NETWORKS.resolve('my-script:line'), NETWORKS.resolve('./my-script.py:line'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "my-script.py"], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout.split() == ["my-script:line"] * 3
+
+
 def test_a_name_that_comes_from_a_file_is_never_imported(own: str, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"no network is called 'own_nets:line' \(your own: "):
+    with pytest.raises(RecipeError, match=r"the network is own_nets:line, which is your own: name"):
         tiny.trained(tmp_path / "run", network=own)
     assert "own_nets" not in sys.modules
 

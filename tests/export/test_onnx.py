@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from cnn_mnist.evaluation.metrics import evaluate
 from cnn_mnist.export import onnx as exporter
 from cnn_mnist.export.graph import onnx_layers
 from cnn_mnist.export.onnx import export_onnx
+from cnn_mnist.export.parity import compare, require_parity
 from cnn_mnist.export.temperature import fold_temperature
 from cnn_mnist.inference.model import Model
 from cnn_mnist.networks import NETWORKS
@@ -45,6 +47,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     result = export_onnx(model, path, tiny_split(20).images, METADATA)
     assert result.pop("max_abs_diff") <= 1e-4
+    assert result.pop("tolerance") == 1e-4
     assert result == {"path": str(path), "argmax_equal": True, "changed": 0, "n": 20}
     return model, path
 
@@ -151,10 +154,42 @@ def test_a_folded_temperature_divides_the_logits(network: str) -> None:
     np.testing.assert_allclose(folded_logits, expected, rtol=0, atol=1e-5)
 
 
-def test_a_network_that_does_not_end_in_a_linear_layer_cannot_be_calibrated() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10), nn.Tanh())
-    with pytest.raises(ExportError, match="must be the output of its last layer"):
-        fold_temperature(model, 2.0)
+class TwiceTheSameLayer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(28 * 28, 10), nn.Linear(10, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.last(self.last(self.first(images.flatten(1))).tanh())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10), nn.Tanh()), TwiceTheSameLayer()],
+)
+def test_the_output_is_divided_where_the_last_weights_cannot_be(
+    model: nn.Module, tmp_path: Path
+) -> None:
+    images = tiny_split(7).images
+    before = classify(model, images)
+    scaled = fold_temperature(model, 2.0)
+    np.testing.assert_allclose(classify(scaled, images), before / 2, rtol=1e-6)
+    export_onnx(scaled, tmp_path / "model.onnx", images, {})
+    np.testing.assert_allclose(
+        Model(tmp_path / "model.onnx").classify(images), before / 2, rtol=0, atol=1e-5
+    )
+    np.testing.assert_array_equal(classify(model, images), before)
+
+
+def test_large_logits_may_differ_by_their_rounding(tmp_path: Path) -> None:
+    images, logits = tiny_split(3).images, np.zeros((3, 10), np.float32)
+    logits[:, 1] = 5_000
+    for difference, is_refused in ((0.04, False), (0.06, True)):
+        close = logits + np.float32(difference)
+        result = compare(lambda _: logits, lambda _, close=close: close, images)
+        assert result["tolerance"] == pytest.approx(0.05)
+        with pytest.raises(ExportError) if is_refused else nullcontext():
+            require_parity(tmp_path, result)
 
 
 # --- exports that fail

@@ -29,7 +29,7 @@ from tiny import tiny_split, trained
 from torch import nn
 
 from cnn_mnist.classifier import Classifier
-from cnn_mnist.data.catalog import MNIST
+from cnn_mnist.data.catalog import MNIST, SOURCES
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.data.load import load
 from cnn_mnist.errors import ExportError
@@ -146,7 +146,7 @@ def test_a_directory_with_a_run_is_refused(
 def test_an_import_without_mnist_makes_the_run_and_does_not_score_it(
     model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dead_mirror: str
 ) -> None:
-    monkeypatch.setattr("cnn_mnist.data.load.MNIST", replace(MNIST, mirrors=(dead_mirror,)))
+    monkeypatch.setitem(SOURCES, "mnist", replace(MNIST, mirrors=(dead_mirror,)))
     result = result_of("import", model_dir, "--run-dir", tmp_path / "run")
     assert result == {"global_step": 20_000, "run_dir": str(tmp_path / "run")}
     assert (tmp_path / "run" / "model.onnx").is_file()
@@ -433,7 +433,7 @@ def test_the_page_for_the_tutorials_readers_runs_from_top_to_bottom() -> None:
     for language, text in blocks(DOCS[0]):
         if language == "python":
             with quiet():
-                exec(text.replace("steps=20000", "steps=20"), names)
+                exec(text.replace("steps=20000", "steps=20").replace("== 1000", "== 20"), names)
         for line in text.splitlines():
             if line.startswith("cnn-mnist "):
                 result_of(*shlex.split(line)[1:])

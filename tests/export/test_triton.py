@@ -18,7 +18,7 @@ def test_the_configuration_fits_tritons_schema_and_the_servers_metadata(tmp_path
     path = write_config(tmp_path)
     assert path == tmp_path / NAME / "config.pbtxt"
     config = text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
-    metadata = model_metadata(10)
+    metadata = model_metadata(tuple("0123456789"))
     assert config.name == metadata["name"]
     assert config.platform == metadata["platform"]
     assert config.max_batch_size == 256

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -212,6 +213,21 @@ def test_a_confusion_matrix_of_many_classes_is_a_picture(tmp_path: Path) -> None
     page = render([summarize(tmp_path, dataset)])
     assert '<table class="confusion">' not in page
     assert 'alt="Confusion matrix' in page
+    assert page.count('<th scope="row">39</th>') >= 1, "the class is in a table all the same"
+    assert "read as" in page
+
+
+def test_classes_have_their_names_everywhere_and_no_name_becomes_a_tag(tmp_path: Path) -> None:
+    data = tiny_dataset()
+    names = ("<i>zero</i>", "$x$", *"23456789")
+    named = replace(data, class_names=names)
+    train(Run(tmp_path), tiny_recipe(steps=2), named, device="cpu")
+    page = render([summarize(tmp_path, named)])
+    assert "<i>zero" not in page
+    for section in ("confusion", "classes", "mistakes", "activations"):
+        part = page.split(f'<section id="{section}">')[1].split("</section>")[0]
+        assert "&lt;i&gt;zero&lt;/i&gt;" in part, section
+    assert "$x$" in page
 
 
 @pytest.mark.parametrize("name", NETWORKS.names())

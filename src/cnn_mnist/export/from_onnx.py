@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cnn_mnist.errors import ModelError
 from cnn_mnist.inference.model import Model
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build
 from cnn_mnist.recipe import Recipe
 
@@ -33,12 +34,13 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, str]]:
         The network in eval mode, and the file's metadata.
 
     Raises:
-        ModelError: the file cannot be used, was not written by this package, or has 8-bit
-            arithmetic.
+        ModelError: the file cannot be used, was not written by this package, has 8-bit
+            arithmetic, or holds a network of the user's own.
     """
     model = Model(path)
     try:
         recipe = Recipe.from_dict(json.loads(model.metadata["recipe"]))
+        _require_package_network(path, recipe)
         network = build(recipe, model.classes)
         network.load_state_dict(_state(network, _arrays(path)))
     except (KeyError, ValueError, RuntimeError) as error:
@@ -48,6 +50,15 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, str]]:
             "or a float32 model file that cnn-mnist wrote"
         ) from error
     return network.eval(), model.metadata
+
+
+def _require_package_network(path: Path, recipe: Recipe) -> None:
+    """Refuse a file of the user's own network: what its nodes are called says too little."""
+    if NETWORKS.is_own(recipe.network):
+        raise ModelError(
+            f"{path} holds the network {recipe.network}, which is your own and cannot be turned "
+            "back into torch: give its run directory"
+        )
 
 
 def _arrays(path: Path) -> Arrays:

@@ -43,22 +43,32 @@ def onnx_layers(path: Path) -> list[Layer]:
         for value in (*proto.graph.value_info, *proto.graph.output)
     }
     weights = _weights(proto.graph)
+    counted: set[str] = set()
     table = []
     for node in layer_nodes(proto.graph):
         # weight and bias; those after them are the statistics of a normalisation
-        own = [weights[name] for name in node.input if name in weights][:2]
+        own = [name for name in node.input if name in weights]
+        own = own[:2] if node.op_type == "BatchNormalization" else own
         output = shapes.get(node.output[0], ())
-        kernels = own[0] if own and node.op_type in ("Conv", "Gemm") else ()
+        inputs = [weights.get(name) or (1, *shapes.get(name, ())) for name in node.input]
         table.append(
             Layer(
                 name=node.name,
                 kind=node.op_type,
                 output=output,
-                parameters=sum(int(np.prod(dims)) for dims in own),
-                flops=2 * int(np.prod(kernels[1:])) * int(np.prod(output)) if kernels else 0,
+                parameters=sum(int(np.prod(weights[name])) for name in {*own} - counted),
+                flops=2 * _products(node.op_type, inputs) * int(np.prod(output)),
             )
         )
+        counted.update(own)
     return table
+
+
+def _products(kind: str, inputs: list[tuple[int, ...]]) -> int:
+    """Return the number of products in one output of a node, from the shapes of its inputs."""
+    if kind in ("Conv", "Gemm"):
+        return int(np.prod(inputs[1][1:]))
+    return inputs[0][-1] if kind == "MatMul" else 0
 
 
 def _weights(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cnn_mnist.errors import ExportError
+from cnn_mnist.errors import ExportError, first_line
 from cnn_mnist.inference.model import inputs
 
 MAX_CHANGED: Final = 0.0005
@@ -64,6 +64,9 @@ def quantize(proto: onnx.ModelProto, images: npt.NDArray[np.uint8]) -> onnx.Mode
     Args:
         proto: the float32 graph, whose input is `images`.
         images: `(N, 28, 28) uint8`, real training images; the first 2,000 are used.
+
+    Raises:
+        ExportError: the graph has something that ONNX Runtime cannot round.
     """
     # imported here: it takes a second, for which an export in float32 need not wait
     from onnxruntime.quantization import (
@@ -82,17 +85,22 @@ def quantize(proto: onnx.ModelProto, images: npt.NDArray[np.uint8]) -> onnx.Mode
 
     with tempfile.TemporaryDirectory() as folder, _quiet():
         path = Path(folder) / "model.onnx"
-        quantize_static(
-            proto,
-            path,
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            # keep a ReLU as a layer of its own, so that its output can be shown
-            extra_options={"QDQKeepRemovableActivations": True},
-        )
+        try:
+            quantize_static(
+                proto,
+                path,
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                # keep a ReLU as a layer of its own, so that its output can be shown
+                extra_options={"QDQKeepRemovableActivations": True},
+            )
+        except Exception as error:  # the quantizer's and ONNX Runtime's kinds
+            raise ExportError(
+                f"the network cannot compute in 8 bits: {first_line(error)}: export it in float32"
+            ) from error
         found = onnx.load(path)
     del found.metadata_props[:]  # added by the quantizer
     return found

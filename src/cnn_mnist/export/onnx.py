@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import ExportError, os_errors_as
+from cnn_mnist.errors import ExportError, first_line, os_errors_as
 from cnn_mnist.export.int8 import pack_kernels, quantize, require_few_changes
 from cnn_mnist.export.parity import compare, require_parity
 from cnn_mnist.files import replace_with
@@ -61,8 +61,7 @@ def export_onnx(
             `int8.quantize`; None multiplies in float32.
 
     Returns:
-        `path`, `max_abs_diff` (of a logit), `argmax_equal` (of every image), `changed` (images
-        whose class differs), `n` (images compared).
+        `path`, and what `parity.compare` returns.
 
     Raises:
         ExportError: the file differs from the network (see `parity.require_parity`, in 8 bits
@@ -93,10 +92,13 @@ def export_onnx(
 
 
 def onnx_graph(model: nn.Module) -> onnx.ModelProto:
-    """Return a network's ONNX graph, its nodes and weights named after the network's layers."""
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)  # it warns about packages that no network here needs
+    """Return a network's ONNX graph, its nodes and weights named after the network's layers.
+
+    Raises:
+        ExportError: torch cannot translate what the network does.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # torch's own account of what it does and why it fails
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside torch's exporter
@@ -109,18 +111,30 @@ def onnx_graph(model: nn.Module) -> onnx.ModelProto:
                 dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
                 verbose=False,
             )
+    except Exception as error:  # whatever a user's network makes torch raise
+        raise ExportError(
+            f"the network {type(model).__name__} cannot be exported as ONNX: {_cause(error)}"
+        ) from error
     finally:
-        exporter.setLevel(level)
+        logging.disable(before)
     assert program is not None
     proto = program.model_proto
     _name(proto.graph)
     return proto
 
 
+def _cause(error: BaseException) -> str:
+    """Return the first line of what has caused an error of the exporter, which only says where."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
 def _name(graph: onnx.GraphProto) -> None:
     """Name nodes after their layers, and drop the exporter's notes (they hold local paths)."""
     seen: Counter[str] = Counter()
     stored = {value.name for value in graph.initializer}
+    own_names = _own_names(graph)
     for node in graph.node:
         # a node into which two layers were folded is named after the one whose kernel it has
         kernels = [value for value in node.input if value in stored and value.endswith(".weight")]
@@ -133,9 +147,9 @@ def _name(graph: onnx.GraphProto) -> None:
         seen[name] += 1
         node.name = name if seen[name] == 1 else f"{name}_{seen[name]}"
         for names in (node.input, node.output):
-            names[:] = [_own_name(value) for value in names]
+            names[:] = [own_names.get(value, value) for value in names]
     for value in graph.initializer:
-        value.name = _own_name(value.name)
+        value.name = own_names.get(value.name, value.name)
     for item in (*graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         del item.metadata_props[:]
         item.doc_string = ""
@@ -144,6 +158,15 @@ def _name(graph: onnx.GraphProto) -> None:
     graph.name, graph.doc_string = "cnn-mnist", ""
 
 
-def _own_name(value: str) -> str:
-    """Return a weight's name in the network; folding gives some biases another one."""
-    return value.removeprefix(_PREFIX).replace(".weight_bias", ".bias")
+def _own_names(graph: onnx.GraphProto) -> dict[str, str]:
+    """Return the name of each stored value in the network; folding gives some biases another one.
+
+    Where the result of a node has this name already, the value keeps the one that it has.
+    """
+    taken = {name for node in graph.node for name in node.output}
+    taken.update(value.name for value in (*graph.input, *graph.output))
+    names = {
+        value.name: value.name.removeprefix(_PREFIX).replace(".weight_bias", ".bias")
+        for value in graph.initializer
+    }
+    return {value: name for value, name in names.items() if name not in taken}

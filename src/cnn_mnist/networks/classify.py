@@ -5,6 +5,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from cnn_mnist.networks.eval_mode import in_eval_mode
+
 
 def as_tensor(array: npt.NDArray[np.uint8]) -> torch.Tensor:
     """Return the same values as a tensor; copied only where torch cannot share them."""
@@ -14,10 +16,8 @@ def as_tensor(array: npt.NDArray[np.uint8]) -> torch.Tensor:
 def classify(model: nn.Module, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Compute the logits `(B, classes) float32` of images `(B, 28, 28) uint8`, without dropout."""
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
+    # not inference_mode: a network that keeps a tensor of its forward could not train with it
+    with in_eval_mode(model), torch.no_grad():
         batch = as_tensor(images).unsqueeze(1).to(device)
         logits: torch.Tensor = model(batch.to(torch.float32).div_(255))
-    model.train(was_training)
     return logits.cpu().numpy()

@@ -11,4 +11,6 @@ if TYPE_CHECKING:
 Network: TypeAlias = "Callable[..., nn.Module]"
 """`(classes: int, *, dropout: float) -> nn.Module`; see the package's docstring."""
 
-NETWORKS: Final[Registry[Network]] = Registry("network", "cnn_mnist.networks")
+NETWORKS: Final[Registry[Network]] = Registry(
+    "network", "cnn_mnist.networks", "--network {name}, or in Python with network="
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from cnn_mnist.errors import ExportError, needs_extra, os_errors_as
 from cnn_mnist.files import replace
@@ -19,6 +20,8 @@ with needs_extra("plot", "drawing a report"):
 
 _MOST_CLASSES: Final = 30
 """A confusion matrix of more classes is drawn as a picture: its numbers would be unreadable."""
+_MOST_PAIRS: Final = 20
+"""Pairs of classes that are listed beside the picture."""
 
 
 def write_report(summaries: Sequence[Summary], path: Path) -> None:
@@ -67,6 +70,7 @@ class _Run:
         self.name = name
         self.series = number % charts.SERIES
         self.metrics = summary.metrics
+        self.class_names = summary.class_names
         self.reliability = Markup(  # noqa: S704 - our own
             charts.reliability_diagram(summary.bins, f"reliability-{number}")
         )
@@ -75,7 +79,6 @@ class _Run:
         )
         self.image = pictures.data_uri(pictures.ink(summary.image))
         self.activations = [(layer, *_drawn(layer)) for layer in summary.activations]
-        self.probabilities = summary.probabilities.tolist()
         self.mistakes = [
             (mistake, pictures.data_uri(pictures.ink(image)))
             for mistake, image in zip(summary.mistakes, summary.mistaken_images, strict=True)
@@ -84,9 +87,32 @@ class _Run:
         self.confusion = confusion.tolist() if len(confusion) <= _MOST_CLASSES else None
         off_diagonal = confusion - np.diag(confusion.diagonal())
         self.most_confused = max(1, int(off_diagonal.max()))
+        self.confused_pairs = _most_confused(off_diagonal, summary.class_names)
+        self.shown_probabilities = _highest(summary.probabilities.tolist(), summary.class_names)
         self.confusion_picture = pictures.data_uri(
             pictures.signed(np.log1p(confusion).astype(np.float32))
         )
+
+
+def _most_confused(
+    off_diagonal: npt.NDArray[np.int64], class_names: Sequence[str]
+) -> list[tuple[str, str, int]]:
+    """Return label, prediction and number of images of the pairs that were confused most often."""
+    order = np.argsort(-off_diagonal, axis=None, kind="stable")[:_MOST_PAIRS]
+    pairs = zip(*np.unravel_index(order, off_diagonal.shape), strict=True)
+    return [
+        (class_names[label], class_names[prediction], int(off_diagonal[label, prediction]))
+        for label, prediction in pairs
+        if off_diagonal[label, prediction]
+    ]
+
+
+def _highest(probabilities: Sequence[float], class_names: Sequence[str]) -> list[tuple[str, float]]:
+    """Return the probabilities with their class names; of many classes, only those from 1 %."""
+    everything = list(zip(class_names, probabilities, strict=True))
+    if len(everything) <= _MOST_CLASSES:
+        return everything
+    return [(name, probability) for name, probability in everything if probability >= 0.01]
 
 
 def _drawn(layer: Activation) -> tuple[str, str]:
@@ -119,6 +145,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
         label = f"{prefix}{name.replace('_', ' ')}"
         if isinstance(value, dict):
             flat |= _flat(value, f"{label}: ")
+        elif isinstance(value, list):
+            flat[label] = ", ".join(map(str, value))
         else:
             flat[label] = _thousands(value) if name == "steps" else str(value)
     return flat

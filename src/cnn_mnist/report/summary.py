@@ -46,6 +46,8 @@ class Summary:
     """`metrics.jsonl`: the metrics of training and validation, in the order of the steps."""
     table: dict[str, Any]
     """The layers; see `cnn_mnist.networks.table.describe`."""
+    class_names: tuple[str, ...]
+    """The network's."""
     metrics: dict[str, Any]
     """What `Classifier.evaluate` returns for the test split."""
     bins: list[tuple[int, float, float]]
@@ -78,21 +80,22 @@ def summarize(run_dir: Path, dataset: Dataset) -> Summary:
     run = Run(run_dir)
     require_identity(run)
     evaluation = Classifier(run_dir).evaluation(dataset)
-    logits, network = evaluation.logits, evaluation.network.eval()
-    mistakes = worst_mistakes(logits, dataset.test.labels, most=MISTAKES)
+    logits, network, test = evaluation.logits, evaluation.network, evaluation.dataset.test
+    mistakes = worst_mistakes(logits, test.labels, most=MISTAKES)
     return Summary(
         path=run_dir,
         settings=read_json(run.recipe_file) or {},
         history=read_metrics(run),
         table=describe(layer_table(network)),
+        class_names=evaluation.dataset.class_names,
         metrics=evaluation.metrics,
-        bins=reliability_bins(logits, dataset.test.labels),
+        bins=reliability_bins(logits, test.labels),
         mistakes=mistakes,
-        mistaken_images=[dataset.test.images[mistake.index] for mistake in mistakes],
+        mistaken_images=[test.images[mistake.index] for mistake in mistakes],
         kernels=kernels(network),
-        image=dataset.test.images[0],
-        label=int(dataset.test.labels[0]),
-        activations=activations(network, dataset.test.images[0]),
+        image=test.images[0],
+        label=int(test.labels[0]),
+        activations=activations(network, test.images[0]),
         probabilities=softmax(logits[0]),
     )
 
@@ -121,7 +124,7 @@ def activations(network: nn.Module, image: npt.NDArray[np.uint8]) -> list[Activa
         Activation(
             name=name,
             kind=type(layer).__name__,
-            values=(output[0] if output[0].ndim == 3 else output[0].flatten()).numpy(),
+            values=(output[0] if output[0].ndim == 3 else output[0].flatten()).float().numpy(),
         )
         for name, layer, output in trace(network, batch)
     ]

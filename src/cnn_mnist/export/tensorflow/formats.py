@@ -51,8 +51,8 @@ def export_tensorflow(
         `path`, and what `parity.compare` returns.
 
     Raises:
-        ExportError: a layer has no counterpart; a class differs, or a logit by more than
-            `parity.TOLERANCE`; or the file cannot be written. An earlier one stays.
+        ExportError: a layer has no counterpart; the file differs from the network, see
+            `parity.require_parity`; or the file cannot be written. An earlier one stays.
         MissingExtraError: TensorFlow is not installed.
     """
     library = tensorflow()
