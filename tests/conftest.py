@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,15 @@ from cnn_mnist.data.catalog import Source, idx_files
 
 # read before `nothing_of_the_user` hides it
 _DATA = os.environ.get("CNN_MNIST_DATA")
+
+# A shell's background job and `nohup` ignore these, and hand that on to the programs that tests
+# start and stop by them.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(autouse=True)

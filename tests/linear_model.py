@@ -19,6 +19,7 @@ def save(
     takes: tuple[str, list[Any]] = ("images", ["batch", 1, 28, 28]),
     gives: tuple[str, str] = ("logits", "probabilities"),
     shape: tuple[Any, ...] = ("batch", 10),
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write the model, with the given names and shapes of its input and outputs."""
     nodes = [
@@ -34,7 +35,9 @@ def save(
         [numpy_helper.from_array(WEIGHTS, "weights")],
     )
     opset = [helper.make_opsetid("", 18)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    proto = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    helper.set_model_props(proto, metadata or {})
+    onnx.save(proto, path)
     return path
 
 

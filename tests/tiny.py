@@ -14,9 +14,10 @@ import torch
 
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.files import sha256
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.run import Run
-from cnn_mnist.training.hooks import Hook, Step
+from cnn_mnist.training.hooks import End, Hook, Step
 from cnn_mnist.training.loop import train
 from cnn_mnist.training.trainer import Trainer
 
@@ -61,11 +62,17 @@ def tiny_recipe(**changes: Any) -> Recipe:
 
 
 def trained(
-    run_dir: Path, *, seed: int = 0, hooks: tuple[Hook, ...] = (), **changes: Any
+    run_dir: Path,
+    *,
+    seed: int = 0,
+    hooks: tuple[Hook, ...] = (),
+    keep_best: bool = False,
+    **changes: Any,
 ) -> Trainer:
     """Train a tiny recipe on the tiny data set, on the CPU."""
-    recipe = tiny_recipe(**changes)
-    return train(Run(run_dir), recipe, tiny_dataset(), seed=seed, device="cpu", hooks=hooks)
+    recipe, dataset = tiny_recipe(**changes), tiny_dataset()
+    run = Run(run_dir)
+    return train(run, recipe, dataset, seed=seed, device="cpu", hooks=hooks, keep_best=keep_best)
 
 
 def hashes(run_dir: Path, step: int) -> tuple[str, str]:
@@ -96,8 +103,9 @@ class Watch(Hook):
     def on_metrics(self, metrics: Mapping[str, float]) -> None:
         self.metrics.append(dict(metrics))
 
-    def end(self) -> None:
+    def end(self, end: End) -> None:
         self.ended += 1
+        self.the_end = end
 
 
 class SendSignal(Hook):
@@ -115,4 +123,6 @@ class SendSignal(Hook):
 if __name__ == "__main__":  # RUN_DIR STEP CHANGES: train, and be killed after STEP
     torch.set_num_threads(1)
     kill = SendSignal(signal.SIGKILL, at=int(sys.argv[2]))
-    trained(Path(sys.argv[1]), hooks=(kill,), **json.loads(sys.argv[3]))
+    changes = json.loads(sys.argv[3])
+    changes["network"] = NETWORKS.resolve(changes.get("network", "softmax"))
+    trained(Path(sys.argv[1]), hooks=(kill,), **changes)

@@ -39,15 +39,18 @@ def test_model_shows_the_same_parameters_for_a_network_a_run_and_a_file(
 
 
 def test_data_lists_and_verifies_data_sets(mnist_dir: Path) -> None:
-    assert [row["name"] for row in result_of("data", "list")["datasets"]] == ["mnist", "digits"]
+    assert [row["name"] for row in result_of("data", "list")["datasets"]][:2] == [
+        "mnist",
+        "digits",
+    ]
     verified = result_of("data", "verify", "mnist", "--data-dir", mnist_dir)
     assert verified["files"]["train-images-idx3-ubyte"] == [60000, 28, 28]
 
 
-@pytest.mark.parametrize(("verb", "option"), [("evaluate", "--mistakes"), ("predict", "--explain")])
-def test_a_drawing_must_be_a_png_file(verb: str, option: str, tmp_path: Path) -> None:
+def test_a_drawing_must_be_a_png_file(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jpg"
-    assert f"{sheet} must be a PNG file" in refusal(verb, option, sheet, "x", exit_code=2)
+    line = refusal("predict", "--explain", sheet, "x", exit_code=2)
+    assert f"{sheet} must be a PNG file" in line
 
 
 @pytest.mark.parametrize(
@@ -96,8 +99,8 @@ def test_shells_complete_the_verbs(shell: str, monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_verb_has_help() -> None:
     verbs = [
-        *("train", "evaluate", "predict", "serve", "trials", "report"),
-        *("export", "import", "model", "data"),
+        *("train", "evaluate", "predict", "serve", "trials", "compare", "report"),
+        *("export", "import", "recipe", "model", "data"),
     ]
     assert list(VERBS) == verbs
     for verb in verbs:

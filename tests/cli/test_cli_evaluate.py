@@ -1,15 +1,18 @@
 """Test `cnn-mnist evaluate`."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from commands import invoke, result_of
+from commands import invoke, refusal, result_of
 from PIL import Image
 
+from cnn_mnist.cli.score_text import score_text
 from cnn_mnist.data import idx
 from cnn_mnist.data.load import load
+from cnn_mnist.evaluation.metrics import metrics
 
 
 def test_evaluate_gives_the_same_metrics_for_a_run_and_its_model_file(
@@ -40,6 +43,26 @@ def test_evaluate_draws_the_mistakes(trained_run: tuple[Path, Any], tmp_path: Pa
         with Image.open(sheet) as image:
             assert image.width > 128
     assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+
+
+def test_evaluate_writes_all_mistakes_as_a_list_or_a_folder_of_pictures(tmp_path: Path) -> None:
+    args = ("evaluate", "--data", "digits", "--mistakes")  # of the bundled model
+    result = result_of(*args, tmp_path / "out.json")
+    rows = json.loads((tmp_path / "out.json").read_text())
+    wrong = result["n"] - round(result["accuracy"] * result["n"])
+    assert len(rows) == wrong > 0
+    for place in (tmp_path / "out", f"{tmp_path}/v1.0/"):
+        result_of(*args, place)
+        assert {path.name for path in Path(place).iterdir()} == {
+            f"{row['label']}-as-{row['predicted']}-{row['index']:05d}.png" for row in rows
+        }
+    said = invoke(*args, tmp_path / "v1.0").stderr  # a folder that is there, whatever its name
+    assert f"all {wrong} mistakes" in said
+
+
+def test_mistakes_are_written_in_no_other_form(tmp_path: Path) -> None:
+    line = refusal("evaluate", "--mistakes", tmp_path / "out.gif", exit_code=2)
+    assert "out.gif: expected OUT.png, OUT.json or a folder OUT/" in line
 
 
 def test_evaluate_prints_the_metrics_even_if_it_cannot_draw(
@@ -98,3 +121,45 @@ def test_a_model_file_that_meets_other_data_than_its_own_is_named_with_both(
     assert "tiny" in line
     (line,) = warnings_of("evaluate", "--data", "digits")  # the bundled model
     assert "was trained on mnist" in line
+
+
+def scores(names: tuple[str, ...], confusion: np.ndarray) -> dict[str, Any]:
+    """Return the metrics that have this confusion matrix."""
+    pairs = [
+        (label, read) for (label, read), count in np.ndenumerate(confusion) for _ in range(count)
+    ]
+    labels, predictions = np.array(pairs).T
+    logits = np.eye(len(names), dtype=np.float32)[predictions]
+    about = {"dataset": "letters", "split": "test", "global_step": 7}
+    return metrics(logits, labels.astype(np.uint8), names) | about
+
+
+def test_named_classes_stand_in_both_tables_under_their_names() -> None:
+    confusion = np.array([[3, 1], [0, 2]])
+    lines = score_text(scores(("cat", "dog"), confusion)).splitlines()
+    assert lines[3].split() == ["class", "precision", "recall", "F1", "images"]
+    assert [line.split()[0] for line in lines[4:6]] == ["cat", "dog"]
+    assert [line.split() for line in lines[7:]] == [
+        ["label", "\\", "predicted", "cat", "dog"],
+        ["cat", "3", "1"],
+        ["dog", ".", "2"],
+    ]
+
+
+def test_a_matrix_too_wide_for_a_terminal_becomes_a_list_of_the_worst_pairs() -> None:
+    names = tuple(map(str, range(62)))
+    confusion = 1000 * np.eye(62, dtype=np.int64)
+    confusion[10, 24], confusion[1, 47] = 90, 8
+    confusion[range(2, 30), range(3, 31)] += 1
+    text = score_text(scores(names, confusion))
+    assert max(map(len, text.splitlines())) <= 120
+    pairs = text.split("confused most often:\n")[1].splitlines()
+    assert [line.split() for line in pairs[:3]] == [
+        ["label", "predicted", "images"],
+        ["10", "24", "90"],
+        ["1", "47", "8"],
+    ]
+    assert len(pairs) == 1 + 20 + 1
+    assert pairs[-1] == "and 10 more pairs; --json has the whole matrix"
+    right = score_text(scores(names, 1000 * np.eye(62, dtype=np.int64)))
+    assert right.endswith("no image was misread")

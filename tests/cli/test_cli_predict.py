@@ -285,3 +285,29 @@ def test_predict_takes_a_network_of_other_than_ten_classes(
     assert image["text"] == str(digit["class"])
     with Image.open(sheet) as drawn:
         assert drawn.height > 200 + 10 * classes
+
+
+def test_predict_gives_the_names_of_named_classes(tmp_path: Path) -> None:
+    names = [*map(str, range(7)), "=seven", "ankle boot", "\N{CJK UNIFIED IDEOGRAPH-4E5D}"]
+    metadata = {"class_names": json.dumps(names)}
+    model = linear_model.save(tmp_path / "model.onnx", metadata=metadata)
+    images, sheet = tmp_path / "two.npy", tmp_path / "sheet.png"
+    np.save(images, linear_model.IMAGES[:9])
+    classes = linear_model.expected(linear_model.IMAGES[:9]).argmax(axis=1)
+    shown = [names[class_] for class_ in classes]
+    assert "=seven" in shown
+    result = result_of("predict", "--model", model, images)
+    assert [image["text"] for image in result["images"]] == shown
+    digits_ = [digit for image in result["images"] for digit in image["digits"]]
+    assert [(digit["class"], digit["name"]) for digit in digits_] == list(
+        zip(classes.tolist(), shown, strict=True)
+    )
+    assert all(name in invoke("predict", "--model", model, images).stdout for name in shown)
+    head, *rows = csv.reader(
+        invoke("predict", "--model", model, "--csv", images).stdout.splitlines()
+    )
+    assert head[-1] == "name"
+    assert [row[-1].removeprefix("'") for row in rows] == shown
+    assert "'=seven" in [row[-1] for row in rows], "a spreadsheet would take it for a formula"
+    invoke("predict", "--model", model, seven_png(tmp_path / "seven.png"), "--explain", sheet)
+    assert sheet.exists()

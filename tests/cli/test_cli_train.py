@@ -189,3 +189,97 @@ def test_ctrl_c_writes_a_checkpoint_and_exits_130(tmp_path: Path) -> None:
     assert "train again to go on" in rest
     step = max(int(path.name[5:]) for path in (run_dir / "checkpoints").iterdir())
     assert 0 < step < 20_000
+
+
+@pytest.fixture
+def restless(tmp_path: Path) -> tuple[object, ...]:
+    """A command whose validation loss soon rises: the learning rate is far too high."""
+    toml = tmp_path / "restless.toml"
+    toml.write_text(
+        'network = "softmax"\nschedule = "constant"\nlearning_rate = 0.1\n'
+        "steps = 400\nlog_every = 20\ncheckpoint_every = 20\n"
+    )
+    return ("train", "--data", "digits", "--recipe", toml)
+
+
+def test_patience_and_keep_best_end_with_the_best_checkpoint_scored_and_exported(
+    restless: tuple[object, ...], tmp_path: Path
+) -> None:
+    run_dir = tmp_path / "r"
+    command = (*restless, "--run-dir", run_dir, "--patience", 2, "--keep-best")
+    shown = invoke(*command)
+    assert shown.exit_code == 0, shown.stderr
+    assert "stopped before step 400: no lower validation loss in 2 validation pass" in shown.stderr
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    losses = {ln["step"]: ln["validation_loss"] for ln in lines if "validation_loss" in ln}
+    best = min(losses, key=lambda step: losses[step])
+    assert max(losses) == best + 40 < 400
+
+    result = result_of(*command)  # the same command again
+    assert result["global_step"] == best
+    assert result["stopped"].startswith("no lower validation loss in 2 validation passes")
+    lines_now = (run_dir / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines_now] == lines
+    assert result_of("evaluate", run_dir)["global_step"] == best
+    exported = result_of("export", run_dir, "--format", "onnx", "--output", tmp_path / "m.onnx")
+    assert exported["argmax_equal"] is True
+    for model in (run_dir / "model.onnx", tmp_path / "m.onnx"):
+        assert result_of("evaluate", model, "--data", "digits")["global_step"] == best
+
+
+def test_a_finished_run_was_not_stopped(trained_run: tuple[Path, Any]) -> None:
+    assert trained_run[1]["stopped"] is None
+
+
+HOOK = """
+from cnn_mnist import Hook
+
+class StopAt30(Hook):
+    def begin(self, start):
+        self.request_stop = start.request_stop
+
+    def after_step(self, step):
+        if step.number == 30:
+            self.request_stop(f"thirty is enough for {self.name}")
+
+def factory(run):
+    hook = StopAt30()
+    hook.name = run.path.name
+    return hook
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hook_of_ones_own_stops_all_workers(
+    workers: int, restless: tuple[object, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "own_hook.py").write_text(HOOK)
+    command = [*restless, "--hook", f"{tmp_path / 'own_hook.py'}:factory"]
+    command += ["--run-dir", tmp_path / "r", "--workers", workers, "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cnn_mnist", *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (result["stopped"], result["global_step"]) == ("thirty is enough for r", 30)
+
+
+def test_a_hook_that_cannot_be_imported_is_one_line(
+    restless: tuple[object, ...], tmp_path: Path
+) -> None:
+    line = refusal(*restless, "--run-dir", tmp_path / "r", "--hook", "nosuch_module:factory")
+    assert "hook 'nosuch_module:factory' cannot be imported" in line
+    assert not (tmp_path / "r").exists()
+
+
+def test_training_in_a_folder_of_pictures_is_refused(
+    restless: tuple[object, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
+    line = refusal(*restless, "--run-dir", tmp_path / "photos")
+    assert "is not a run directory: it has no recipe.json, but holds cat.jpg" in line
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.jpg"]

@@ -162,7 +162,7 @@ def test_a_full_disk_while_old_checkpoints_are_removed_is_a_checkpoint_error(
     def refuse(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(checkpoint_module, "_remove", refuse)
+    monkeypatch.setattr(checkpoint_module, "remove", refuse)
     with pytest.raises(CheckpointError, match="No space left"):
         save(two, replace(load(two / "step-00000020"), step=30), keep=1)
 

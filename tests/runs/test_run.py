@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from tiny import tiny_dataset, tiny_recipe
 
-from cnn_mnist.errors import RunError
-from cnn_mnist.runs.identity import Identity, data_name, read_identity, write_identity
+from cnn_mnist.errors import CnnMnistWarning, RunError
+from cnn_mnist.runs.identity import (
+    Identity,
+    data_name,
+    data_of_run,
+    read_identity,
+    write_identity,
+)
 from cnn_mnist.runs.json_files import read_json, write_json
 from cnn_mnist.runs.run import Run, read_metrics
 
@@ -112,14 +118,58 @@ def test_differences_name_what_would_give_other_weights(identity: Identity) -> N
         identity,
         recipe=tiny_recipe(dropout=0.1, steps=99, log_every=7, checkpoint_every=3, name="mine"),
         dataset="other",
+        dataset_sha256="0123456789abcdef",
         seed=8,
     )
+    mine = identity.dataset_sha256[:12]
     assert identity.differences(other) == [
         "dropout: 0.4 -> 0.1",
-        "dataset: 'tiny' -> 'other'",
+        f"dataset: 'tiny' -> 'other' (SHA-256 {mine}... -> 0123456789ab...)",
         "seed: 7 -> 8",
     ]
     assert identity.differences(identity) == []
+
+
+def test_a_data_set_is_known_by_its_content_and_not_by_its_name(identity: Identity) -> None:
+    assert identity.differences(replace(identity, dataset="moved")) == []
+    (line,) = identity.differences(replace(identity, dataset_sha256="0" * 64))
+    assert line.startswith("dataset: 'tiny' has other images, labels or class names now (SHA-256 ")
+
+
+def test_class_names_are_kept_and_a_run_without_them_has_the_numbers(
+    identity: Identity, tmp_path: Path
+) -> None:
+    run = Run(tmp_path)
+    named = replace(identity, class_names=tuple("ABCDEFGHIJ"))
+    write_identity(run, named)
+    assert read_identity(run) == named
+    content = json.loads(run.recipe_file.read_text())
+    del content["class_names"]
+    run.recipe_file.write_text(json.dumps(content))
+    old = read_identity(run)
+    assert old
+    assert old.class_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize("names", [["A"], ["A"] * 10, 7, "ABCDEFGHIJ", ["\x1b[1m", *"BCDEFGHIJ"]])
+def test_a_recipe_file_with_impossible_class_names_is_damaged(
+    names: object, identity: Identity, tmp_path: Path
+) -> None:
+    run = Run(tmp_path)
+    write_identity(run, identity)
+    content = json.loads(run.recipe_file.read_text()) | {"class_names": names}
+    run.recipe_file.write_text(json.dumps(content))
+    with pytest.raises(RunError, match=r"recipe\.json is damaged"):
+        read_identity(run)
+
+
+def test_data_that_only_has_the_name_of_the_runs_is_not_taken_for_it(identity: Identity) -> None:
+    own = replace(identity, dataset="digits")  # another folder of that name, in version 0.1
+    other = tiny_dataset("digits", seed=1)
+    with pytest.raises(RunError, match=r"r was trained on another data set with the name 'digits'"):
+        data_of_run("r", own, other, asked=False)
+    with pytest.warns(CnnMnistWarning, match="this is another data set, digits"):
+        assert data_of_run("r", own, other, asked=True) is other
 
 
 def test_the_path_of_a_users_own_data_is_not_guessed(identity: Identity) -> None:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from cnn_mnist.training.augmentation import affine, elastic
+from cnn_mnist.errors import RecipeError
+from cnn_mnist.recipe import named
+from cnn_mnist.training.augmentation import (
+    AUGMENTATIONS,
+    Augmentation,
+    affine,
+    augmentation_of,
+    elastic,
+)
 
 Vary = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 VARIATIONS = pytest.mark.parametrize("vary", [affine, elastic])
@@ -130,3 +138,42 @@ def test_every_pixel_bends_by_the_deviation_asked_for_and_its_neighbours_with_it
 def test_without_any_bend_elastic_is_affine() -> None:
     images = torch.rand(8, 1, 28, 28, generator=seeded(1))
     torch.testing.assert_close(elastic(images, seeded(), bend=0.0), affine(images, seeded()))
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Callable[[Vary], Augmentation]:
+    """Returns an augmentation of the user's own as a trainer gets it."""
+    monkeypatch.setattr(AUGMENTATIONS, "_parts", dict(AUGMENTATIONS._parts))
+
+    def named_in_a_recipe(vary: Vary) -> Augmentation:
+        AUGMENTATIONS.register("my:blur")(vary)
+        return augmentation_of(named("standard", augmentation="my:blur"))
+
+    return named_in_a_recipe
+
+
+def test_an_augmentation_of_the_users_own_is_called_with_images_and_generator(
+    own: Callable[[Vary], Augmentation],
+) -> None:
+    def noise(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        return images + torch.rand(images.shape, generator=generator)
+
+    assert torch.equal(own(noise)(bars(4), seeded()), noise(bars(4), seeded()))
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        (lambda images, generator: images[:2], r"my:blur returned \(2, 1, 28, 28\) .*: expected"),
+        (lambda images, generator: images.double(), r"returned .*float64 on cpu: expected"),
+        (lambda images, generator: None, "my:blur returned NoneType: expected"),
+        (lambda images, generator: images / 0, "my:blur returned NaN or infinity: expected"),
+        (lambda images: images, "my:blur failed: TypeError: "),
+        (lambda images, generator: 1 / 0, "my:blur failed: ZeroDivisionError: "),
+    ],
+)
+def test_what_a_users_augmentation_returns_is_checked(
+    vary: Vary, message: str, own: Callable[[Vary], Augmentation]
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        own(vary)(bars(4), seeded())

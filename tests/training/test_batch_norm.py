@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny import hashes, tiny_dataset, tiny_recipe, tiny_split, trained
 from tiny import one_thread as one_thread  # a fixture of every test here
-from tiny import tiny_dataset, tiny_recipe, tiny_split, trained
 
 from cnn_mnist.data.dataset import Split
 from cnn_mnist.training.trainer import Trainer
@@ -22,6 +22,16 @@ def test_at_the_end_the_statistics_are_those_of_the_images_as_they_are(tmp_path:
     torch.testing.assert_close(norm.running_var, pooled.var(dim=(0, 2, 3)))
     assert norm.momentum == 0.1
     assert all(layer.training for layer in trainer.model.modules())
+
+
+@pytest.mark.parametrize("augmentation", ["affine", "none"])
+def test_each_checkpoint_is_that_of_a_run_that_ends_there(
+    augmentation: str, tmp_path: Path
+) -> None:
+    changes = {"network": "cnn-bn", "augmentation": augmentation, "checkpoint_every": 2}
+    trained(tmp_path / "longer", steps=4, **changes)
+    trained(tmp_path / "shorter", steps=2, **changes)
+    assert hashes(tmp_path / "longer", 2) == hashes(tmp_path / "shorter", 2)
 
 
 def test_the_statistics_at_the_end_are_those_of_images_from_everywhere() -> None:

@@ -2,18 +2,21 @@
 
 import io
 import json
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import Watch, tiny_recipe, trained
+from tiny import SendSignal, Watch, tiny_dataset, tiny_recipe, trained
 from tiny import one_thread as one_thread  # a fixture of every test here
 
-from cnn_mnist.errors import MissingExtraError, RunError
+from cnn_mnist.errors import HookError, Interrupted, MissingExtraError, RunError
 from cnn_mnist.networks.build import build
+from cnn_mnist.runs.identity import Identity, read_identity
 from cnn_mnist.runs.run import Run
 from cnn_mnist.training.hooks import (
+    End,
     Hook,
     JsonLines,
     LogTensors,
@@ -22,13 +25,21 @@ from cnn_mnist.training.hooks import (
     Start,
     Step,
     TensorBoard,
+    make_hook,
 )
 from cnn_mnist.training.hooks.progress import progress
 
 
 def start(run_dir: Path, first_step: int = 0) -> Start:
     recipe = tiny_recipe()
-    return Start(run_dir=run_dir, recipe=recipe, model=build(recipe, 10), first_step=first_step)
+    return Start(
+        run_dir=run_dir,
+        recipe=recipe,
+        model=build(recipe, 10),
+        first_step=first_step,
+        identity=Identity.of(recipe, tiny_dataset(), 0),
+        request_stop=print,
+    )
 
 
 def step(number: int) -> Step:
@@ -36,6 +47,7 @@ def step(number: int) -> Step:
     return Step(number=number, loss=torch.tensor(0.5), logits=logits, labels=torch.tensor([1, 2]))
 
 
+END = End(outcome="finished", step=30, reason=None, metrics={})
 MEASURED = {"loss": 0.5, "accuracy": 0.25, "images_per_second": 1234.5, "learning_rate": 0.01}
 
 
@@ -54,6 +66,7 @@ def test_a_users_own_hook_gets_every_step_and_all_metrics(tmp_path: Path) -> Non
     trained(tmp_path, hooks=(Hook(), mine), steps=25)
     assert mine.start.run_dir == tmp_path
     assert mine.start.first_step == 0
+    assert mine.start.identity == read_identity(Run(tmp_path))
     assert mine.steps == list(range(1, 26))
     logged = {"step", "loss", "accuracy", "learning_rate", "images_per_second"}
     validated = {"step", "validation_loss", "validation_accuracy"}
@@ -70,6 +83,119 @@ def test_a_hook_is_ended_when_another_fails_to_begin(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="broken"):
         trained(tmp_path, hooks=(watch, Broken()))
     assert watch.ended == 1
+
+
+# --- the end
+
+
+def test_a_finished_run_ends_with_the_latest_value_of_each_metric(tmp_path: Path) -> None:
+    watch = Watch()
+    trained(tmp_path, hooks=(watch,))
+    end = watch.the_end
+    assert (end.outcome, end.step, end.reason) == ("finished", 30, None)
+    latest = watch.metrics[-2] | watch.metrics[-1]
+    assert end.metrics == {name: latest[name] for name in latest if name != "step"}
+    assert set(end.metrics) >= {"loss", "validation_loss", "learning_rate"}
+
+
+def test_a_failed_run_ends_with_the_error(tmp_path: Path) -> None:
+    class Fails(Hook):
+        def after_step(self, step: Step) -> None:
+            if step.number == 13:
+                raise KeyError("x")
+
+    watch = Watch()
+    with pytest.raises(HookError):
+        trained(tmp_path, hooks=(watch, Fails()))
+    assert (watch.the_end.outcome, watch.the_end.step) == ("failed", 13)
+    assert watch.the_end.reason == "the hook Fails failed: KeyError: 'x'"
+    assert "validation_loss" in watch.the_end.metrics
+
+
+def test_an_interrupted_run_ends_with_the_signal(tmp_path: Path) -> None:
+    watch = Watch()
+    with pytest.raises(Interrupted):
+        trained(tmp_path, hooks=(watch, SendSignal(signal.SIGTERM, at=7)))
+    assert (watch.the_end.outcome, watch.the_end.step) == ("interrupted", 7)
+    assert str(watch.the_end.reason).startswith("stopped by SIGTERM at step 7")
+
+
+def test_a_hook_that_fails_at_the_end_is_named_and_the_others_are_ended(tmp_path: Path) -> None:
+    class Fails(Hook):
+        def end(self, end: End) -> None:
+            raise ValueError("the disk is full")
+
+    watch = Watch()
+    with pytest.raises(HookError, match="hook Fails failed: ValueError: the disk is full"):
+        trained(tmp_path, hooks=(watch, Fails()))
+    assert watch.ended == 1
+    assert watch.the_end.outcome == "failed"
+
+
+# --- hooks that are named
+
+
+OWN = """
+from cnn_mnist import Hook
+
+class Plain(Hook):
+    pass
+
+class OfARun(Hook):
+    def __init__(self, run):
+        self.run = run
+
+def factory(run):
+    return OfARun(run)
+
+def nothing(run):
+    pass
+
+def fails(run):
+    raise KeyError("token")
+
+number = 7
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of hooks in the current directory."""
+    name = "own_hooks_" + tmp_path.name.replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return name
+
+
+@pytest.mark.parametrize(
+    ("factory", "kind"), [("factory", "OfARun"), ("OfARun", "OfARun"), ("Plain", "Plain")]
+)
+@pytest.mark.parametrize("suffix", ["", ".py"])
+def test_a_factory_or_a_class_in_a_module_or_file_makes_a_hook(
+    factory: str, kind: str, suffix: str, own: str
+) -> None:
+    run = Run(Path("run"))
+    hook = make_hook(f"{own}{suffix}:{factory}", run)
+    assert type(hook).__name__ == kind
+    assert getattr(hook, "run", run) is run
+
+
+@pytest.mark.parametrize(
+    ("factory", "complaint"),
+    [
+        ("nothing", "returned a NoneType and not a hook: write a function (run: Run) -> Hook"),
+        ("fails", "cannot be made: KeyError: 'token'"),
+        ("number", "is not a function"),
+        ("nosuch", "nosuch"),
+    ],
+)
+def test_a_factory_that_makes_no_hook_is_one_line(factory: str, complaint: str, own: str) -> None:
+    with pytest.raises(HookError) as caught:
+        make_hook(f"{own}:{factory}", Run(Path("run")))
+    assert complaint in str(caught.value)
+    assert own in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 # --- metrics.jsonl
@@ -90,25 +216,25 @@ def test_lines_beyond_the_resumed_step_and_a_torn_one_are_dropped(
 ) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\n{"step": 20}\n{"step": 21}\n' + torn)
-    hook = JsonLines(path)
+    hook = JsonLines(Run(tmp_path))
     hook.begin(start(tmp_path, first_step=20))
     hook.on_metrics({"step": 21, "loss": 0.5})
-    hook.end()
+    hook.end(END)
     assert path.read_text() == '{"step": 1}\n{"step": 20}\n{"step": 21, "loss": 0.5}\n'
 
 
 def test_a_line_is_there_as_soon_as_it_is_measured(tmp_path: Path) -> None:
-    hook = JsonLines(tmp_path / "metrics.jsonl")
+    hook = JsonLines(Run(tmp_path))
     hook.begin(start(tmp_path))
     hook.on_metrics({"step": 1})
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n'
-    hook.end()
+    hook.end(END)
 
 
-def test_metrics_that_cannot_be_kept_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+def test_metrics_that_cannot_be_read_are_an_error_that_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").mkdir()
-    with pytest.raises(RunError, match=r"metrics\.jsonl cannot be written"):
-        JsonLines(tmp_path / "metrics.jsonl").begin(start(tmp_path))
+    with pytest.raises(RunError, match=r"metrics\.jsonl cannot be read"):
+        JsonLines(Run(tmp_path)).begin(start(tmp_path))
 
 
 # --- tensors
@@ -220,7 +346,7 @@ def test_tensorboard_drops_the_steps_that_are_done_again(tmp_path: Path) -> None
         hook.begin(start(tmp_path, first_step=first_step))
         for number in steps:
             hook.on_metrics({"step": number, "loss": number + first_step})
-        hook.end()
+        hook.end(END)
     events = accumulator.EventAccumulator(str(tmp_path))
     events.Reload()
     read = [(event.step, event.value) for event in events.Scalars("loss")]

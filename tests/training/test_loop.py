@@ -139,6 +139,25 @@ def test_a_run_that_is_being_trained_is_not_trained_again(tmp_path: Path) -> Non
         trained(tmp_path)
 
 
+@pytest.mark.parametrize("others", [["model.onnx"], ["7", "seed-0", "x.png", "y.png"]])
+def test_training_in_a_folder_of_something_else_is_refused_before_anything_is_written(
+    others: list[str], tmp_path: Path
+) -> None:
+    for name in others:
+        (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(RunError, match=f"has no recipe.json, but holds {others[0]}.*new or empty"):
+        trained(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+    assert all((tmp_path / name).read_bytes() == b"mine" for name in others)
+
+
+def test_what_a_killed_start_leaves_behind_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".recipe.json.abc.tmp").mkdir()
+    (tmp_path / ".DS_Store").touch()
+    assert trained(tmp_path).step == 30
+
+
 def test_the_metrics_are_means_over_the_steps_since_the_last_ones(tmp_path: Path) -> None:
     watch = Watch()
     trained(tmp_path, hooks=(watch,), steps=25, log_every=10)

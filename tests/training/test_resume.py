@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import tiny
-from tiny import Watch, hashes, kept_metrics, tiny_dataset, tiny_recipe, trained
+from tiny import Watch, hashes, kept_metrics, tiny_dataset, tiny_recipe, tiny_split, trained
 from tiny import one_thread as one_thread  # a fixture of every test here
 
+from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.errors import CnnMnistWarning, RunError
 from cnn_mnist.runs.checkpoint import found
 from cnn_mnist.runs.identity import read_identity
@@ -172,7 +173,10 @@ def test_another_recipe_or_seed_in_the_same_directory_is_refused(
 
 @pytest.mark.parametrize(
     ("name", "seed", "field"),
-    [("other", 0, "dataset: 'tiny' -> 'other'"), ("tiny", 1, "dataset_sha256: ")],
+    [
+        ("other", 1, "dataset: 'tiny' -> 'other'"),
+        ("tiny", 1, "dataset: 'tiny' has other images, labels or class names now"),
+    ],
 )
 def test_another_data_set_in_the_same_directory_is_refused(
     name: str, seed: int, field: str, tmp_path: Path
@@ -180,6 +184,28 @@ def test_another_data_set_in_the_same_directory_is_refused(
     trained(tmp_path)
     with pytest.raises(RunError, match=field):
         train(Run(tmp_path), tiny_recipe(), tiny_dataset(name, seed=seed), device="cpu")
+
+
+def test_the_same_data_under_another_name_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    trained(tmp_path / "moved", steps=20)
+    train(Run(tmp_path / "moved"), tiny_recipe(), tiny_dataset("moved"), device="cpu")
+    trained(tmp_path / "whole")
+    assert hashes(tmp_path / "moved", 30) == hashes(tmp_path / "whole", 30)
+    identity = read_identity(Run(tmp_path / "moved"))
+    assert identity
+    assert identity.dataset == "moved"
+
+
+def test_a_run_with_the_split_of_version_0_1_goes_on_with_it(tmp_path: Path) -> None:
+    new = tiny_dataset()
+    whole, test = tiny_split(240, seed=0), new.test
+    arrays = (whole.images, whole.labels), (test.images, test.labels)
+    old = Dataset.from_arrays("tiny", *arrays, first=True)
+    assert old.sha256 != new.sha256
+    train(Run(tmp_path / "a"), tiny_recipe(steps=20), old, device="cpu")
+    train(Run(tmp_path / "a"), tiny_recipe(), new, device="cpu")
+    train(Run(tmp_path / "b"), tiny_recipe(), old, device="cpu")
+    assert hashes(tmp_path / "a", 30) == hashes(tmp_path / "b", 30)
 
 
 def test_checkpoints_without_their_recipe_are_refused(tmp_path: Path) -> None:

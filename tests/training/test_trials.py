@@ -21,6 +21,7 @@ from cnn_mnist.errors import CnnMnistError, Interrupted, RunError, WorkerError
 from cnn_mnist.runs.checkpoint import found
 from cnn_mnist.runs.run import Run
 from cnn_mnist.training import trials
+from cnn_mnist.training.trial_processes import Trial, results_of
 from cnn_mnist.training.trials import run_trials
 
 DATA = tiny_dataset()
@@ -92,16 +93,31 @@ def test_an_error_in_a_process_is_the_error_of_the_trials(tmp_path: Path) -> Non
 
 def test_a_process_that_dies_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="exit code 7"):
-        list(trials._in_processes(Death(), [0, 1], 2))  # type: ignore[arg-type]
+        list(results_of(two_trials(tmp_path), die, device="cpu", processes=2))
 
 
-class Death:
-    """A trial that ends its process."""
+def test_a_process_that_dies_before_it_has_its_data_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="exit code 8"):
+        list(results_of(two_trials(tmp_path), Deadly(), device="cpu", processes=2))
 
-    recipe = tiny_recipe()
 
-    def __call__(self, seed: int) -> None:
-        os._exit(7)
+def two_trials(directory: Path) -> list[Trial]:
+    return [Trial(path=directory / str(s), recipe=tiny_recipe(), seed=s) for s in (0, 1)]
+
+
+def die(trial: Trial) -> dict[str, Any]:
+    """End the process."""
+    os._exit(7)
+
+
+class Deadly:
+    """Ends the process that receives it, before that has read the rest: more than a pipe holds."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (8,), bytes(1 << 20)
+
+    def __call__(self, trial: Trial) -> dict[str, Any]:
+        raise AssertionError
 
 
 def test_stopped_trials_stop_their_processes_with_a_checkpoint(tmp_path: Path) -> None:
@@ -125,7 +141,10 @@ def test_ctrl_c_stops_trials_with_checkpoints_of_all_seeds(tmp_path: Path) -> No
     while len(list(tmp_path.glob("seed-*/metrics.jsonl"))) < 2 and time.monotonic() < until:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, said = process.communicate(timeout=600)
+    try:
+        _, said = process.communicate(timeout=600)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert b"Traceback" not in said
     for seed in range(2):

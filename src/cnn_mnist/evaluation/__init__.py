@@ -1,1 +1,1 @@
-"""Measure how good a classifier is, from its logits alone: NumPy only."""
+"""Measure how good a classifier is, from its logits; only `trained_run` needs torch."""

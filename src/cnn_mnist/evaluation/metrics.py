@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.data.class_names import default_names
 from cnn_mnist.data.dataset import Split
 from cnn_mnist.errors import NonFiniteLossError
 from cnn_mnist.evaluation.calibration import calibration_error
@@ -41,12 +42,17 @@ def all_logits(classify: Logits, split: Split, *, batch_size: int = 500) -> npt.
     return np.concatenate(parts)
 
 
-def metrics(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> dict[str, Any]:
+def metrics(
+    logits: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint8],
+    class_names: tuple[str, ...] | None = None,
+) -> dict[str, Any]:
     """Score logits against labels.
 
     Args:
         logits: `(N, classes)`.
         labels: `(N,)`, each below `classes`.
+        class_names: the name of each class; None takes the numbers.
 
     Returns:
         Plain JSON values:
@@ -55,7 +61,7 @@ def metrics(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> d
         `expected_calibration_error`: see `calibration.py`;
         `n`: number of examples;
         `per_class`: a list of `{class, precision, recall, f1, support}`; null where no example
-        defines the value;
+        defines the value; `name` beside `class` where the classes have names;
         `confusion`: `confusion[label][prediction]` counts.
 
     Raises:
@@ -77,18 +83,22 @@ def metrics(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> d
         "loss": -float(log_probabilities[np.arange(len(labels)), labels].mean()),
         "expected_calibration_error": calibration_error(confidence, predictions == labels),
         "n": len(labels),
-        "per_class": _per_class(confusion),
+        "per_class": _per_class(confusion, class_names or default_names(classes)),
         "confusion": confusion.tolist(),
     }
 
 
-def _per_class(confusion: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+def _per_class(
+    confusion: npt.NDArray[np.int64], class_names: tuple[str, ...]
+) -> list[dict[str, Any]]:
     rows = []
+    named = class_names != default_names(len(confusion))
     for label, right in enumerate(confusion.diagonal().tolist()):
         support, predicted = int(confusion[label].sum()), int(confusion[:, label].sum())
         rows.append(
             {
                 "class": label,
+                **({"name": class_names[label]} if named else {}),
                 "precision": right / predicted if predicted else None,
                 "recall": right / support if support else None,
                 "f1": 2 * right / (support + predicted) if support + predicted else None,

@@ -85,11 +85,11 @@ def save(directory: Path, checkpoint: Checkpoint, *, keep: int = 3) -> Path:
             write_synced(new / "SHA256SUMS", _sums(contents))
             sync_directory(new)
             if target.exists():  # a damaged one of the same step: it was not restored from
-                _remove(target)
+                remove(target)
             new.rename(target)
         sync_directory(directory)
         for old in found(directory)[keep:]:
-            _remove(old)
+            remove(old)
     except OSError as error:
         raise CheckpointError(
             f"{target} cannot be written: {reason_of(error)}; "
@@ -102,8 +102,8 @@ def found(directory: Path) -> list[Path]:
     """Return the checkpoint folders in a run's `checkpoints/`, newest first."""
     if not directory.is_dir():
         return []
-    steps = [(int(match[1]), path) for path in directory.iterdir() if (match := _match(path))]
-    return [path for _, path in sorted(steps, reverse=True)]
+    checkpoints = [path for path in directory.iterdir() if _NAME.fullmatch(path.name)]
+    return sorted(checkpoints, key=step_of, reverse=True)
 
 
 def load(path: Path) -> Checkpoint:
@@ -136,10 +136,24 @@ def to_bytes(checkpoint: Checkpoint) -> tuple[bytes, ...]:
         "train_seconds": checkpoint.train_seconds,
     }
     return (
-        save_tensors(dict(checkpoint.weights)),
-        save_tensors(dict(checkpoint.optimizer)),
+        save_tensors(_apart(checkpoint.weights)),
+        save_tensors(_apart(checkpoint.optimizer)),
         (json.dumps(state, indent=2) + "\n").encode(),
     )
+
+
+def _apart(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return tensors none of which share memory, as tied weights do; the file holds each of them.
+
+    Loaded into the network that ties them, they are the same weights again.
+    """
+    seen: set[int] = set()
+    apart = {}
+    for name, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        apart[name] = value.clone() if place in seen else value
+        seen.add(place)
+    return apart
 
 
 def from_bytes(contents: Sequence[bytes]) -> Checkpoint:
@@ -194,8 +208,9 @@ def newest(directory: Path) -> Checkpoint | None:
     return None
 
 
-def _match(path: Path) -> re.Match[str] | None:
-    return _NAME.fullmatch(path.name)
+def step_of(path: Path) -> int:
+    """Return the step that a checkpoint's folder is named after."""
+    return int(path.name.removeprefix("step-"))
 
 
 def _sums(contents: Sequence[bytes]) -> bytes:
@@ -217,9 +232,10 @@ def _damaged(contents: Sequence[bytes], stated: bytes) -> str | None:
     return "SHA256SUMS"
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Remove a checkpoint; a crash half-way leaves no folder that looks like one."""
     hidden = folder.with_name(f".{folder.name}.removed.tmp")
+    shutil.rmtree(hidden, ignore_errors=True)  # of a removal that was killed
     folder.rename(hidden)
     shutil.rmtree(hidden, ignore_errors=True)
 

@@ -4,10 +4,12 @@ import warnings
 from dataclasses import dataclass
 
 from cnn_mnist.data.catalog import SOURCES
+from cnn_mnist.data.class_names import checked_names, default_names
 from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.errors import CnnMnistWarning, RunError
 from cnn_mnist.machine import machine, versions
-from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, named, whole_number
+from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, whole_number
+from cnn_mnist.recipe_text import load_recipe
 from cnn_mnist.runs.json_files import read_json, write_json
 from cnn_mnist.runs.run import Run
 
@@ -20,27 +22,53 @@ class Identity:
     dataset: str
     dataset_sha256: str
     classes: int
+    class_names: tuple[str, ...] = ()
+    """Where none are given, `0`, `1` and so on."""
     seed: int
+    start_sha256: str | None = None
+    """Of the weights that it starts from, see `StartWeights`; None where the seed draws them."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_names", self.class_names or default_names(self.classes))
 
     @classmethod
-    def of(cls, recipe: Recipe, dataset: Dataset, seed: int) -> "Identity":
+    def of(
+        cls, recipe: Recipe, dataset: Dataset, seed: int, start_sha256: str | None = None
+    ) -> "Identity":
         """Return the identity of a run of `recipe` on `dataset` from `seed`."""
         return cls(
             recipe=recipe,
             dataset=dataset.name,
             dataset_sha256=dataset.sha256,
             classes=dataset.classes,
+            class_names=dataset.class_names,
             seed=seed,
+            start_sha256=start_sha256,
         )
 
     def differences(self, other: "Identity") -> list[str]:
-        """List what in `other` would give other weights, as lines `field: mine -> other's`."""
+        """List what in `other` would give other weights, as lines `field: mine -> other's`.
+
+        A data set is known by its hash: under another name or in another folder it is the same.
+        """
         lines = self.recipe.differences(other.recipe)
-        for field in ("dataset", "dataset_sha256", "seed"):
-            mine, theirs = getattr(self, field), getattr(other, field)
-            if mine != theirs:
-                lines.append(f"{field}: {mine!r} -> {theirs!r}")
+        if self.dataset_sha256 != other.dataset_sha256:
+            hashes = f"SHA-256 {self.dataset_sha256[:12]}... -> {other.dataset_sha256[:12]}..."
+            names = f"{self.dataset!r} -> {other.dataset!r} ({hashes})"
+            if self.dataset == other.dataset:
+                names = f"{self.dataset!r} has other images, labels or class names now ({hashes})"
+            lines.append(f"dataset: {names}")
+        if self.seed != other.seed:
+            lines.append(f"seed: {self.seed} -> {other.seed}")
+        if self.start_sha256 != other.start_sha256:
+            lines.append(
+                f"start weights: {_short(self.start_sha256)} -> {_short(other.start_sha256)}"
+            )
         return lines
+
+
+def _short(start_sha256: str | None) -> str:
+    return f"SHA-256 {start_sha256[:12]}..." if start_sha256 else "drawn from the seed"
 
 
 def write_identity(run: Run, identity: Identity) -> None:
@@ -54,7 +82,9 @@ def write_identity(run: Run, identity: Identity) -> None:
         "dataset": identity.dataset,
         "dataset_sha256": identity.dataset_sha256,
         "classes": identity.classes,
+        "class_names": identity.class_names,
         "seed": identity.seed,
+        **({"start_sha256": identity.start_sha256} if identity.start_sha256 else {}),
         "versions": versions(),
         "machine": machine(),
     }
@@ -71,12 +101,18 @@ def read_identity(run: Run) -> Identity | None:
     if content is None:
         return None
     try:
+        classes = whole_number(content["classes"], 1, MAX_CLASSES)
+        # version 0.1 kept no names: its classes had none but their numbers
+        names = checked_names(content.get("class_names", default_names(classes)))
+        whole_number(len(names), classes, classes)
         return Identity(
             recipe=Recipe.from_dict(content["recipe"]),
             dataset=str(content["dataset"]),
             dataset_sha256=str(content["dataset_sha256"]),
-            classes=whole_number(content["classes"], 1, MAX_CLASSES),
+            classes=classes,
+            class_names=names,
             seed=whole_number(content["seed"], 0, MAX_SEED),
+            start_sha256=str(content["start_sha256"]) if "start_sha256" in content else None,
         )
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
@@ -101,17 +137,17 @@ def recipe_and_seed(
 
     Args:
         identity: of the run, where there is one already.
-        recipe: a recipe or its name, or None.
+        recipe: a recipe, its name or its `FILE.toml`, or None.
         seed: a seed, or None.
 
     Raises:
-        RecipeError: no recipe has this name.
+        RecipeError: see `load_recipe`.
     """
     if recipe is None:
         recipe = identity.recipe if identity else "standard"
     if seed is None:
         seed = identity.seed if identity else 0
-    return (named(recipe) if isinstance(recipe, str) else recipe), seed
+    return (load_recipe(recipe) if isinstance(recipe, str) else recipe), seed
 
 
 def data_name(identity: Identity | None) -> str:
@@ -125,6 +161,28 @@ def data_name(identity: Identity | None) -> str:
     if identity.dataset not in SOURCES:
         raise RunError(f"the run was trained on {identity.dataset!r}: say where it is with --data")
     return identity.dataset
+
+
+def data_of_run(what: object, identity: Identity, dataset: Dataset, *, asked: bool) -> Dataset:
+    """Return a data set in the split of the run that meets it; warn where it is not the run's own.
+
+    Args:
+        what: the run, as the subject of messages.
+        identity: of the run.
+        dataset: what it meets.
+        asked: whether the user named the data set; else it was loaded by the name `data_name`.
+
+    Raises:
+        RunError: it was loaded by its name only, and is another one.
+    """
+    dataset = dataset.split_as(identity.dataset_sha256)
+    if not asked and dataset.sha256 != identity.dataset_sha256:
+        raise RunError(
+            f"{what} was trained on another data set with the name {identity.dataset!r} (SHA-256 "
+            f"{identity.dataset_sha256[:12]}...): say where it is with --data"
+        )
+    warn_of_other_data(what, identity.dataset, identity.dataset_sha256, dataset)
+    return dataset
 
 
 def warn_of_other_data(what: object, name: str, sha256: str | None, dataset: Dataset) -> None:

@@ -3,6 +3,7 @@
     recipe.json         recipe, data set and its hash, seed, versions, machine; see `identity`
     metrics.jsonl       one object a line
     checkpoints/        see `checkpoint`
+    best/               the checkpoint with the lowest validation loss, where it was asked for
     model.onnx          the trained network, ready to use
     evaluation.json     its metrics on the test set
     report/             the report of the run, one page
@@ -14,8 +15,12 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cnn_mnist.errors import RunError, os_errors_as
+from cnn_mnist.files import read_bounded
+
+_MAX_METRICS_BYTES: Final = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ class Run:
         return self.path / "checkpoints"
 
     @property
+    def best(self) -> Path:
+        """The folder of its best checkpoint, laid out as `checkpoints`; see `training.best`."""
+        return self.path / "best"
+
+    @property
     def model_file(self) -> Path:
         """The exported network."""
         return self.path / "model.onnx"
@@ -61,6 +71,21 @@ def drop_old_checksums(run: Run) -> None:
         (run.path / "SHA256SUMS").unlink(missing_ok=True)
 
 
+def require_own_folder(run: Run) -> None:
+    """Raise `RunError` where a run would be mixed with other files: a folder without recipe.json.
+
+    Hidden files do not count: a run's own lock and temporary files, and those of file managers.
+    """
+    with os_errors_as(RunError, f"{run.path} cannot be read"):
+        names = {path.name for path in run.path.iterdir()} if run.path.is_dir() else set()
+    others = sorted(name for name in names if not name.startswith("."))
+    if others and run.recipe_file.name not in names:
+        raise RunError(
+            f"{run.path} is not a run directory: it has no recipe.json, but holds "
+            f"{', '.join(others[:3])}{', ...' if others[3:] else ''}: choose a new or empty folder"
+        )
+
+
 def read_metrics(run: Run) -> list[dict[str, float]]:
     """Read `metrics.jsonl`, without lines that a killed run left torn; empty where there is none.
 
@@ -70,7 +95,7 @@ def read_metrics(run: Run) -> list[dict[str, float]]:
     with os_errors_as(RunError, f"{run.metrics_file} cannot be read"):
         if not run.metrics_file.exists():
             return []
-        lines = run.metrics_file.read_bytes().splitlines()
+        lines = read_bounded(run.metrics_file, _MAX_METRICS_BYTES).splitlines()
     rows = []
     for line in lines:
         with suppress(ValueError, RecursionError):

@@ -2,7 +2,8 @@
 
 An augmentation is a function `(images, generator) -> images` of a whole batch
 `(B, 1, 28, 28) float32`, 0 being paper. It draws all of its randomness from the given generator, so
-that a step can be repeated exactly.
+that a step can be repeated exactly. The user's own is named `module:function` on the command line;
+in Python `Recipe(augmentation=AUGMENTATIONS.add(function), ...)`.
 """
 
 import math
@@ -14,6 +15,8 @@ import torch
 import torch.nn.functional as F
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
+from cnn_mnist.errors import RecipeError
+from cnn_mnist.recipe import Recipe
 from cnn_mnist.registry import Registry
 
 Augmentation: TypeAlias = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
@@ -78,6 +81,48 @@ def elastic(images: torch.Tensor, generator: torch.Generator, *, bend: float = 0
     noise = torch.randn(len(images), 2, knots, knots, generator=generator, device=generator.device)
     moves = field @ noise @ field.T
     return _sample(images, grid + moves.permute(0, 2, 3, 1) * (bend * 2 / IMAGE_SIZE))
+
+
+def augmentation_of(recipe: Recipe) -> Augmentation:
+    """Return the recipe's augmentation; what a user's own returns is checked on its first batch.
+
+    Raises:
+        RecipeError: no augmentation has the recipe's name.
+    """
+    augment = AUGMENTATIONS.get(recipe.augmentation)
+    if AUGMENTATIONS.is_own(recipe.augmentation):
+        return _Checked(recipe.augmentation, augment)
+    return augment
+
+
+class _Checked:
+    """A user's augmentation: its errors, and what it returns first, are told in one line."""
+
+    def __init__(self, name: str, augment: Augmentation) -> None:
+        self._name = name
+        self._augment = augment
+        self._is_checked = False
+
+    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        given = f"{tuple(images.shape)} {images.dtype} on {images.device}"
+        try:
+            varied = self._augment(images, generator)
+        except Exception as error:  # whatever the user's function raises
+            kind = type(error).__name__
+            raise RecipeError(f"augmentation {self._name} failed: {kind}: {error}") from error
+        if not self._is_checked:
+            self._check(varied, given)
+            self._is_checked = True
+        return varied
+
+    def _check(self, varied: object, expected: str) -> None:
+        found = type(varied).__name__
+        if isinstance(varied, torch.Tensor):
+            found = f"{tuple(varied.shape)} {varied.dtype} on {varied.device}"
+            if found == expected and not varied.isfinite().all():
+                found = "NaN or infinity"
+        if found != expected:
+            raise RecipeError(f"augmentation {self._name} returned {found}: expected {expected}")
 
 
 def _affine_grid(

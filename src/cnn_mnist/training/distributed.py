@@ -24,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import WorkerLostError
+from cnn_mnist.networks.eval_mode import in_eval_mode
 from cnn_mnist.training.signals import stop_with_parent
 
 _CLOSING_S: Final = 0.1
@@ -74,11 +75,10 @@ class Group:
         replica = DistributedDataParallel(model)
         # After the first pass DDP regroups the gradients that it sums together. With this pass done
         # before the first step, every step adds in the same order, also in a resumed run.
-        model.eval()
         device = next(model.parameters()).device
-        replica(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, device=device)).sum().backward()
+        with in_eval_mode(model):
+            replica(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, device=device)).sum().backward()
         model.zero_grad(set_to_none=True)
-        model.train()
         return replica
 
     def all_reduce_max(self, value: int) -> int:

@@ -1,40 +1,36 @@
-"""Train a run: the loop around the step, with its hooks, checkpoints, validation and signals.
+"""Train a run: open its directory, restore its newest checkpoint, do the steps that are missing.
 
 What happens at Ctrl-C, at a kill and at an error is described in docs/reliability.md; exact resume
 is the trainer's guarantee.
 """
 
-import signal
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
-from torch import nn
 
-from cnn_mnist.data.dataset import Dataset, Split
-from cnn_mnist.errors import (
-    CnnMnistWarning,
-    HookError,
-    Interrupted,
-    NonFiniteLossError,
-    RunError,
-)
-from cnn_mnist.evaluation.metrics import evaluate
+from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.errors import HookError, RunError
 from cnn_mnist.recipe import Recipe
-from cnn_mnist.runs.checkpoint import Checkpoint, found, from_bytes, newest, save, to_bytes
-from cnn_mnist.runs.identity import Identity, read_identity, write_identity
-from cnn_mnist.runs.lock import locked
-from cnn_mnist.runs.run import Run, drop_old_checksums
-from cnn_mnist.training.clock import Clock
+from cnn_mnist.runs.checkpoint import Checkpoint, found
+from cnn_mnist.runs.identity import Identity
+from cnn_mnist.runs.run import Run
+from cnn_mnist.runs.start import StartWeights
+from cnn_mnist.training.best import Best
 from cnn_mnist.training.device import choose_device
 from cnn_mnist.training.distributed import Group, process_group
-from cnn_mnist.training.hooks import Hook, JsonLines, Start, wrap_hook_errors
-from cnn_mnist.training.meter import Meter
+from cnn_mnist.training.hooks import Hook, JsonLines, require_end_argument
+from cnn_mnist.training.opening import (
+    common_start,
+    locked_run,
+    require_steps_left,
+    split_as_before,
+    start_sha256,
+    warn_of_another_end,
+    write_start,
+)
 from cnn_mnist.training.parts import require_known_parts
-from cnn_mnist.training.schedules import learning_rate_at
-from cnn_mnist.training.signals import catch_signals
+from cnn_mnist.training.session import Session, lacks_validation
 from cnn_mnist.training.trainer import Trainer
 
 
@@ -46,6 +42,8 @@ def train(
     seed: int = 0,
     device: str = "auto",
     hooks: Sequence[Hook] = (),
+    keep_best: bool = False,
+    start: StartWeights | None = None,
 ) -> Trainer:
     """Train a run to its recipe's last step, going on from its newest whole checkpoint.
 
@@ -55,106 +53,87 @@ def train(
         dataset: its `train` split is trained on, its `validation` split scored on the way.
         seed: see `Trainer`.
         device: see `Trainer`.
-        hooks: called in order.
+        hooks: called in order; one may end the training before the last step.
+        keep_best: keep the checkpoint with the lowest validation loss in `best/`, from now on.
+        start: weights to start from; None draws them from the seed. A run that has a checkpoint
+            goes on from there, and must be given no others.
 
     Returns:
         The trainer, its last checkpoint on the disk.
 
     Raises:
         RecipeError: see `Trainer`.
-        RunError: the directory belongs to a run with another recipe, data set or seed, or cannot
-            be written.
+        RunError: the directory belongs to a run with another recipe, data set, seed or start,
+            holds something else than a run, or cannot be written; or the start weights are of
+            another network.
         CheckpointError: a checkpoint could not be written, or none of those there is whole.
         NonFiniteLossError: the loss became NaN or infinite; the last checkpoint is from before.
+        HookError: a hook failed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint of the step reached was written first.
     """
-    require_known_parts(recipe)
-    identity = Identity.of(recipe, dataset, seed)
+    require_known_parts(recipe, dataset.classes)
+    for hook in hooks:
+        require_end_argument(hook)
     group = Group.of_environment()
-    with process_group(choose_device(device, group), group), _lock(run, group):
-        checkpoint = _common_start(run, identity, group)
-        trainer = Trainer(
-            recipe, dataset.train, dataset.classes, seed=seed, device=device, group=group
-        )
-        if checkpoint is not None:
-            _require_steps_left(run, checkpoint, recipe)
-            trainer.restore(checkpoint)
-            _warn_of_another_end(checkpoint, recipe)
-        if trainer.step < recipe.steps:
-            if group.is_main:
-                _write_start(run, identity)
-            hooks = (JsonLines(run.metrics_file), *hooks) if group.is_main else ()
-            with _with_checkpoint_hint(run, trainer):
-                _loop(trainer, run, dataset.validation, hooks)
+    with process_group(choose_device(device, group), group), locked_run(run, group):
+        dataset = split_as_before(dataset, run, group)
+        identity = Identity.of(recipe, dataset, seed, start_sha256(start, run, group))
+        checkpoint = common_start(run, identity, group)
+        trainer = _trainer(run, identity, dataset, device, group, start, checkpoint)
+        _do_missing_steps(run, trainer, identity, dataset, hooks, checkpoint, keep_best=keep_best)
     return trainer
 
 
-def _require_steps_left(run: Run, checkpoint: Checkpoint, recipe: Recipe) -> None:
-    """Raise `RunError` where a run is beyond the step that it should end at."""
-    if checkpoint.step > recipe.steps:
-        raise RunError(
-            f"{run.path} is at step {checkpoint.step} already, beyond step {recipe.steps}: "
-            "train to a later step, or choose another run directory"
-        )
+def _trainer(
+    run: Run,
+    identity: Identity,
+    dataset: Dataset,
+    device: str,
+    group: Group,
+    start: StartWeights | None,
+    checkpoint: Checkpoint | None,
+) -> Trainer:
+    """Return the trainer of a run, as its checkpoint has left it."""
+    trainer = Trainer(
+        identity.recipe,
+        dataset.train,
+        dataset.classes,
+        seed=identity.seed,
+        device=device,
+        group=group,
+        start=None if checkpoint else start,
+    )
+    if checkpoint is not None:
+        require_steps_left(run, checkpoint, identity.recipe)
+        trainer.restore(checkpoint)
+        warn_of_another_end(checkpoint, identity.recipe)
+    return trainer
 
 
-def _write_start(run: Run, identity: Identity) -> None:
-    """Bring a run directory up to the training that begins: what it is, and nothing outdated."""
-    drop_old_checksums(run)
-    if read_identity(run) != identity:
-        write_identity(run, identity)
-
-
-def _warn_of_another_end(checkpoint: Checkpoint, recipe: Recipe) -> None:
-    """Warn where a schedule that depends on the last step is stretched or cut."""
-    before, now = checkpoint.recipe, recipe
-    step = checkpoint.step
-    if step < now.steps and learning_rate_at(before, step) != learning_rate_at(now, step):
-        warnings.warn(
-            f"the {now.schedule} schedule was laid out for {before.steps} steps and is now for "
-            f"{now.steps}: the result differs from one run of {now.steps} steps",
-            CnnMnistWarning,
-            stacklevel=3,
-        )
-
-
-@contextmanager
-def _lock(run: Run, group: Group) -> Iterator[None]:
-    """Hold the run directory's lock in the one process that writes there."""
-    with locked(run.path) if group.is_main else nullcontext():
-        yield
-
-
-def _common_start(run: Run, identity: Identity, group: Group) -> Checkpoint | None:
-    """Return the checkpoint that the whole group goes on from: that of the main process's disk.
-
-    Raises:
-        RunError: the directory belongs to another run, or this process trains another one than the
-            main process.
-        CheckpointError: none of the checkpoints is whole.
-    """
-    checkpoint = None
-    if group.is_main:
-        before = read_identity(run)
-        if before is not None and (changes := before.differences(identity)):
-            raise RunError(
-                f"{run.path} holds another run ({'; '.join(changes)}): "
-                "train it as it was, or choose another run directory"
-            )
-        if before is None and found(run.checkpoints):
-            raise RunError(f"{run.recipe_file} is missing, but there are checkpoints beside it")
-        checkpoint = newest(run.checkpoints)
-    if group.size == 1:
-        return checkpoint
-    mine = repr(identity).encode()
-    if group.broadcast(mine) != mine:
-        raise RunError(
-            f"worker {group.rank} has another recipe, data set or seed than worker 0: give the "
-            "same flags and the same data on every machine"
-        )
-    parts = to_bytes(checkpoint) if checkpoint else (b"",) * 3
-    contents = [group.broadcast(part) for part in parts]
-    return from_bytes(contents) if contents[-1] else None
+def _do_missing_steps(
+    run: Run,
+    trainer: Trainer,
+    identity: Identity,
+    dataset: Dataset,
+    hooks: Sequence[Hook],
+    checkpoint: Checkpoint | None,
+    *,
+    keep_best: bool,
+) -> None:
+    """Train to the last step or a stop; see `train`."""
+    recipe, group = trainer.recipe, trainer.group
+    lacking = group.is_main and lacks_validation(run, trainer.step, recipe)
+    is_ended = trainer.step == recipe.steps and not group.all_reduce_max(int(lacking))
+    if group.is_main and not is_ended:
+        write_start(run, identity)
+    keep_best = group.is_main and (keep_best or run.best.is_dir())
+    best = Best(run, checkpoint) if keep_best else None
+    if is_ended:
+        return
+    hooks = (JsonLines(run), *hooks) if group.is_main else ()
+    session = Session(run, trainer, identity, dataset.validation, hooks=hooks, best=best)
+    with _with_checkpoint_hint(run, trainer):
+        session.train()
 
 
 @contextmanager
@@ -181,86 +160,3 @@ def _checkpoint_hint(run: Run) -> str:
     if not checkpoints:
         return "no checkpoint was written yet"
     return f"{checkpoints[0]} is whole: train again to go on from there"
-
-
-def _loop(trainer: Trainer, run: Run, validation: Split, hooks: Sequence[Hook]) -> None:
-    """Do the steps that are missing; see `train`."""
-    recipe, group = trainer.recipe, trainer.group
-    start = Start(run_dir=run.path, recipe=recipe, model=trainer.model, first_step=trainer.step)
-    with catch_signals() as received, ExitStack() as stack:
-        for hook in hooks:
-            with wrap_hook_errors(hook):
-                hook.begin(start)
-            stack.callback(_end, hook)
-        clock = Clock(trainer.train_seconds)
-        meter = Meter(clock.seconds(), group)
-        while trainer.step < recipe.steps:
-            rate = learning_rate_at(recipe, trainer.step)
-            step = trainer.advance()
-            meter.add(step)
-            for hook in hooks:
-                with wrap_hook_errors(hook):
-                    hook.after_step(step)
-            last = step.number == recipe.steps
-            if step.number % recipe.log_every == 0 or last:
-                _publish(hooks, meter.take(clock.seconds()) | {"learning_rate": rate})
-            stop = group.all_reduce_max(received[0] if received else 0)
-            if step.number % recipe.checkpoint_every == 0 or last or stop:
-                meter.check()
-                _check_weights(step.number, trainer.model)
-                if last:
-                    trainer.finish()
-                trainer.train_seconds = clock.seconds()
-                with clock.paused():
-                    if group.is_main:
-                        save(run.checkpoints, trainer.checkpoint())
-                    if stop and not last:
-                        _stop(signal.Signals(stop), step.number, run, group)
-                    if group.is_main:
-                        _validate(trainer, validation, hooks)
-        # a signal in the last step or in the validation pass after it
-        if stop := group.all_reduce_max(received[0] if received else 0):
-            _stop(signal.Signals(stop), trainer.step, run, group)
-
-
-def _validate(trainer: Trainer, validation: Split, hooks: Sequence[Hook]) -> None:
-    """Score the validation images and publish the metrics."""
-    result = evaluate(trainer.classify, validation)
-    _publish(
-        hooks,
-        {
-            "step": trainer.step,
-            "validation_loss": result["loss"],
-            "validation_accuracy": result["accuracy"],
-        },
-    )
-
-
-def _publish(hooks: Sequence[Hook], metrics: Mapping[str, float]) -> None:
-    for hook in hooks:
-        with wrap_hook_errors(hook):
-            hook.on_metrics(metrics)
-
-
-def _end(hook: Hook) -> None:
-    with wrap_hook_errors(hook):
-        hook.end()
-
-
-def _stop(number: signal.Signals, step: int, run: Run, group: Group) -> NoReturn:
-    """Raise `Interrupted` in every process, once the main process has written the checkpoint."""
-    mine = str(found(run.checkpoints)[0]).encode() if group.is_main else b""
-    path = group.broadcast(mine).decode()
-    raise Interrupted(
-        f"stopped by {number.name} at step {step}; {path} holds everything: train again to go on",
-        number,
-    )
-
-
-def _check_weights(step: int, model: nn.Module) -> None:
-    """Raise `NonFiniteLossError` where the update after a finite loss has spoilt the weights."""
-    if not all(weights.isfinite().all() for weights in model.parameters()):
-        raise NonFiniteLossError(
-            f"the weights are not finite after step {step}: lower the recipe's learning rate; "
-            "the last checkpoint is from before"
-        )

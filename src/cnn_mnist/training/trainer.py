@@ -7,6 +7,7 @@ random has a state: the images, the augmentation and the dropout of step k are f
 the same. A GPU draws other augmentation and dropout than a processor.
 """
 
+import warnings
 from typing import Final
 
 import numpy as np
@@ -16,19 +17,23 @@ import torch.nn.functional as F
 
 from cnn_mnist.data.batch_order import BatchOrder
 from cnn_mnist.data.dataset import Split
-from cnn_mnist.errors import RunError
+from cnn_mnist.errors import CnnMnistWarning, RunError
+from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build, load_weights
 from cnn_mnist.networks.classify import as_tensor, classify
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.checkpoint import Checkpoint
-from cnn_mnist.training.augmentation import AUGMENTATIONS, none
-from cnn_mnist.training.batch_norm import recalibrate_batch_norm
+from cnn_mnist.runs.start import StartWeights, fitted
+from cnn_mnist.training.augmentation import augmentation_of, none
+from cnn_mnist.training.batch_norm import recalibrate_batch_norm, restore_batch_norm
 from cnn_mnist.training.cuda_graph import Recorder
 from cnn_mnist.training.device import choose_device
 from cnn_mnist.training.distributed import Group
 from cnn_mnist.training.fast_linear import speed_up
 from cnn_mnist.training.hooks import Step
-from cnn_mnist.training.optimizers import build_optimizer, load_state, set_learning_rate, state_of
+from cnn_mnist.training.optimizer_state import load_state, state_of
+from cnn_mnist.training.optimizers import build_optimizer, can_be_recorded, set_learning_rate
+from cnn_mnist.training.parts import has_own_part
 from cnn_mnist.training.schedules import learning_rate_at
 from cnn_mnist.training.seeds import derive_seed, generator
 
@@ -45,8 +50,9 @@ class Trainer:
         split: the training images.
         classes: the number of classes.
         seed: decides the first weights, the order of the images, augmentation and dropout.
-        device: `cpu`, `cuda`, or `auto` (cuda where there is a GPU).
+        device: `cpu`, `cuda`, `mps`, or `auto` (the first of cuda, mps and cpu that there is).
         group: the processes that train together; each takes its share of every batch.
+        start: weights to start from; None draws them from the seed.
 
     Raises:
         RecipeError: the recipe names an unknown network, optimizer, schedule or augmentation.
@@ -62,6 +68,7 @@ class Trainer:
         seed: int,
         device: str = "auto",
         group: Group = _ALONE,
+        start: StartWeights | None = None,
     ) -> None:
         if recipe.batch_size < group.size:
             raise RunError(
@@ -74,15 +81,25 @@ class Trainer:
         self.seed = seed
         self.step = 0
         self.train_seconds = 0.0
-        self._augment = AUGMENTATIONS.get(recipe.augmentation)
+        self.stopped: str | None = None  # a hook's reason to end before the last step
+        self._augment = augmentation_of(recipe)
         self.device = choose_device(device, group)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
             torch.backends.cudnn.deterministic = True  # for exact resume
+        self._images = as_tensor(split.images).unsqueeze(1).to(self.device)
+        self._labels = as_tensor(split.labels).to(self.device, torch.int64)
         self.model = build(recipe, classes, generator(seed, 0, "weights")).to(self.device)
-        speed_up(self.model)
+        if start is not None:
+            self._start_from(start)
+        self._is_own = NETWORKS.is_own(recipe.network)  # it is trained as it is
+        if not self._is_own:
+            if self.device.type == "mps":  # there torch's gradients are wrong in channels-last
+                self.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            speed_up(self.model)
+        self._draws = bool(recipe.dropout) or has_own_part(recipe)
         self._recorder = self._new_recorder()
-        self.optimizer = build_optimizer(recipe, self.model, capturable=self._recorder is not None)
+        self.optimizer = build_optimizer(recipe, self.model, recorded=self._recorder is not None)
         self._replica = group.replicate(self.model)
         self._share = group.share(recipe.batch_size)
         # the mean over the group of these losses is the loss of the whole batch
@@ -91,15 +108,27 @@ class Trainer:
         self._dropout = "dropout" if group.is_main else f"dropout {group.rank}"
         self._batches = BatchOrder(len(split), recipe.batch_size, seed=seed)
         self._order, self._order_from = torch.empty(0), 0
-        self._images = as_tensor(split.images).unsqueeze(1).to(self.device)
-        self._labels = as_tensor(split.labels).to(self.device, torch.int64)
+
+    def _start_from(self, start: StartWeights) -> None:
+        """Replace the drawn weights; warn where the last layer keeps its drawn ones."""
+        state, drawn = fitted(start, self.model)
+        load_weights(self.model, state)
+        restore_batch_norm(self.model, self._images)
+        if drawn:
+            layer = drawn[0].rpartition(".")[0]
+            warnings.warn(
+                f"{start.source} tells {len(start.class_names)} classes apart, the data has "
+                f"{self.classes}: the layer {layer} starts from new weights",
+                CnnMnistWarning,
+                stacklevel=4,
+            )
 
     def advance(self) -> Step:
         """Do one step: a batch, its loss, the gradients, the update."""
+        if self._draws:  # dropout, and whatever a user's own parts draw, from torch's own generator
+            torch.manual_seed(derive_seed(self.seed, self.step, self._dropout))
         images, labels = self.batch()
         set_learning_rate(self.optimizer, learning_rate_at(self.recipe, self.step))
-        if self.recipe.dropout:  # dropout draws from torch's own generator
-            torch.manual_seed(derive_seed(self.seed, self.step, self._dropout))
         if self._recorder:
             loss, logits = self._recorder.call(self._descend, images, labels)
         else:
@@ -148,12 +177,18 @@ class Trainer:
         """Return a recorder for a GPU of its own, None elsewhere.
 
         From here on weights and optimizer state must stay the same tensors. Gradients that are
-        exchanged with other processes are not recorded.
+        exchanged with other processes are not recorded, nor are most optimizers or a network of the
+        user's own, whose forward may do anything.
         """
-        return Recorder() if self.device.type == "cuda" and self.group.size == 1 else None
+        alone = self.device.type == "cuda" and self.group.size == 1 and not self._is_own
+        return Recorder() if alone and can_be_recorded(self.recipe) else None
 
     def finish(self) -> None:
-        """Recompute the batch-norm statistics where training saw augmented images."""
+        """Make the network ready for use, before each checkpoint; training goes on as without it.
+
+        Where training sees augmented images, its running batch-norm statistics are recomputed. No
+        step depends on them, so that a resumed run ends with the same ones as an undisturbed run.
+        """
         if self._augment is not none:
             recalibrate_batch_norm(self.model, self._images)
 
@@ -180,7 +215,7 @@ class Trainer:
             RunError: its tensors do not fit the recipe's network and optimizer.
         """
         load_weights(self.model, checkpoint.weights)
-        load_state(self.optimizer, self.model, self.recipe, checkpoint.optimizer)
+        load_state(self.optimizer, self.model, checkpoint.optimizer)
         self.step = checkpoint.step
         self.train_seconds = checkpoint.train_seconds
         self._recorder = self._new_recorder()

@@ -1,11 +1,12 @@
 """Define what a hook is told, and when."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch import nn
 from cnn_mnist.errors import CnnMnistError, HookError
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.registry import Registry
+from cnn_mnist.runs.identity import Identity
 from cnn_mnist.runs.run import Run
 
 
@@ -25,6 +27,12 @@ class Start:
     model: nn.Module
     first_step: int
     """Steps done already: 0 in a new run."""
+    identity: Identity
+    """Recipe, data set and its hash, classes and seed, as in `recipe.json`."""
+    request_stop: Callable[[str], None]
+    """Ends the training after the current step, for the reason given. Any method but `end` may call
+    it, now or later. `train` then returns as after the last step, with a checkpoint, from which
+    training again goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +62,21 @@ class Step:
         return self.logits.argmax(dim=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """What a hook is told at the end of a training."""
+
+    outcome: Literal["finished", "stopped", "interrupted", "failed"]
+    """`finished` at the recipe's last step, `stopped` by a hook, `interrupted` by a signal, or
+    `failed` with an error."""
+    step: int
+    """Steps done."""
+    reason: str | None
+    """A hook's reason, or the message of the signal or the error; None where it is finished."""
+    metrics: Mapping[str, float]
+    """The latest value of each metric of the run, those of earlier trainings included."""
+
+
 class Hook:
     """Watches a run. Override what you need."""
 
@@ -71,11 +94,22 @@ class Hook:
         `validation_accuracy`.
         """
 
-    def end(self) -> None:
+    def end(self, end: End) -> None:
         """Clean up; called once after the last step, also when the run is stopped or fails."""
 
 
 HOOKS: Final[Registry[Callable[[Run], Hook]]] = Registry("hook", "cnn_mnist.training.hooks")
+
+
+def require_end_argument(hook: Hook) -> None:
+    """Raise `HookError` for a hook whose `end` takes no argument, as in version 0.1."""
+    try:
+        inspect.signature(hook.end).bind(None)
+    except TypeError as error:
+        raise HookError(
+            f"the hook {type(hook).__name__} has an end() that takes no `End`: write "
+            "`def end(self, end: End) -> None`, with End from cnn_mnist.training.hooks"
+        ) from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from cnn_mnist.runs.run import Run
-from cnn_mnist.training.hooks.hook import HOOKS, Hook, Start, Step
+from cnn_mnist.training.hooks.hook import HOOKS, End, Hook, Start, Step
 
 
 class PlainProgress(Hook):
@@ -65,7 +65,7 @@ class ProgressBar(Hook):
         else:
             self._progress.console.print(f"step {int(metrics['step']):,}: {_summary(metrics)}")
 
-    def end(self) -> None:
+    def end(self, end: End) -> None:
         """Leave the bar where it is."""
         self._progress.stop()
 

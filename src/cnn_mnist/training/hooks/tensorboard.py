@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cnn_mnist.errors import needs_extra
 from cnn_mnist.runs.run import Run
-from cnn_mnist.training.hooks.hook import HOOKS, Hook, Start
+from cnn_mnist.training.hooks.hook import HOOKS, End, Hook, Start
 
 
 class TensorBoard(Hook):
@@ -36,7 +36,7 @@ class TensorBoard(Hook):
                 if name != "step":
                     self._writer.add_scalar(name, value, int(metrics["step"]))
 
-    def end(self) -> None:
+    def end(self, end: End) -> None:
         """Flush and close."""
         if self._writer is not None:
             self._writer.close()
