@@ -12,11 +12,11 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from cnn_mnist.classifier import Classifier
     from cnn_mnist.data.dataset import Dataset, Split
-    from cnn_mnist.data.load import load
     from cnn_mnist.errors import CnnMnistError
     from cnn_mnist.inference.model import Model
     from cnn_mnist.reading.reader import read
     from cnn_mnist.reading.result import Reading
+    from cnn_mnist.reading.training_pictures import load
     from cnn_mnist.recipe import RECIPES, Recipe
     from cnn_mnist.training.hooks import Hook
     from cnn_mnist.training.trials import run_trials
@@ -31,7 +31,7 @@ _HOMES = {
     "Reading": "cnn_mnist.reading.result",
     "Recipe": "cnn_mnist.recipe",
     "Split": "cnn_mnist.data.dataset",
-    "load": "cnn_mnist.data.load",
+    "load": "cnn_mnist.reading.training_pictures",
     "read": "cnn_mnist.reading.reader",
     "run_trials": "cnn_mnist.training.trials",
 }

@@ -140,7 +140,7 @@ def reason_of(error: OSError) -> str:
     return str(error.strerror or error)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type's name where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 

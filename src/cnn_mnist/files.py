@@ -75,7 +75,7 @@ def write_synced(path: Path, content: bytes) -> None:
     with path.open("wb") as stream:
         stream.write(content)
         stream.flush()
-        _fsync(stream.fileno(), path)
+        sync_file(stream.fileno(), path)
 
 
 def sync_directory(path: Path) -> None:
@@ -84,12 +84,12 @@ def sync_directory(path: Path) -> None:
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        _fsync(descriptor, path)
+        sync_file(descriptor, path)
     finally:
         os.close(descriptor)
 
 
-def _fsync(descriptor: int, path: Path) -> None:
+def sync_file(descriptor: int, path: Path) -> None:
     """Wait until an open file or directory is on the disk; warn where it cannot be known."""
     try:
         os.fsync(descriptor)
@@ -190,4 +190,4 @@ def _sync(path: Path) -> None:
         sync_directory(path)
     else:
         with path.open("r+b") as stream:  # Windows syncs no file that is open for reading only
-            _fsync(stream.fileno(), path)
+            sync_file(stream.fileno(), path)

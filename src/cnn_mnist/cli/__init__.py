@@ -19,8 +19,8 @@ from cnn_mnist.errors import CnnMnistError, CnnMnistWarning, reason_of
 INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
 
-VERBS: Final = ("train", "evaluate", "predict", "serve", "trials", "report", "export", "import",
-                "model", "data")  # fmt: skip
+VERBS: Final = ("train", "evaluate", "predict", "serve", "trials", "compare", "report", "export",
+                "import", "recipe", "model", "data")  # fmt: skip
 """In the order of use."""
 
 

@@ -1,19 +1,21 @@
 """The command `cnn-mnist evaluate`."""
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 
 from cnn_mnist.cli.options import (
     FILE,
-    PNG_FILE,
     data_dir_option,
     data_option,
     json_option,
     load_data,
 )
-from cnn_mnist.cli.output import emit, table
+from cnn_mnist.cli.output import emit
+from cnn_mnist.cli.own_network import network_of_run, own_network_option
+from cnn_mnist.cli.score_text import score_text
 from cnn_mnist.errors import ModelError, needs_extra
 
 if TYPE_CHECKING:
@@ -21,6 +23,22 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cnn_mnist.data.dataset import Dataset
+
+_ON_SHEET: Final = 40
+
+
+class _MistakesOut(click.ParamType[tuple[str, Path]]):
+    """Where mistakes go, and as what: a sheet, a list or a folder."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path, kinds = Path(value), {".png": "sheet", ".json": "list", "": "folder"}
+        if value.endswith(("/", os.sep)) or path.is_dir():
+            return "folder", path
+        if path.suffix.lower() not in kinds:
+            self.fail(f"{path}: expected OUT.png, OUT.json or a folder OUT/", param, ctx)
+        return kinds[path.suffix.lower()], path
 
 
 @click.command()
@@ -36,18 +54,21 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--mistakes",
-    "mistakes_file",
-    type=PNG_FILE,
-    metavar="OUT.png",
-    help="Draw the 40 worst mistakes as one image.",
+    "mistakes_out",
+    type=_MistakesOut(),
+    metavar="OUT.png|OUT.json|OUT/",
+    help="Write the mistakes: the 40 worst drawn on one sheet, or all of them as a JSON list, or "
+    "as a folder of pictures LABEL-as-PREDICTED-INDEX.png.",
 )
+@own_network_option
 @json_option
 def evaluate(
     target: Path | None,
     data: str | None,
     data_dir: Path | None,
     split: str,
-    mistakes_file: Path | None,
+    mistakes_out: tuple[str, Path] | None,
+    network: str | None,
     as_json: bool,
 ) -> None:
     """Score a run, a model file, or the bundled model.
@@ -57,24 +78,44 @@ def evaluate(
     """
     from cnn_mnist.inference.model import BUNDLED
 
-    score = _score_run if target and target.is_dir() else _score_file
-    dataset, logits, result = score(target or BUNDLED, data, data_dir, split)
-    emit(result, as_json=as_json, text=_text(result))
-    if mistakes_file:
-        from cnn_mnist.evaluation.mistake_sheet import draw_mistakes, worst_mistakes
+    name = network_of_run(network, target)
+    if target and target.is_dir():
+        dataset, logits, result = _score_run(target, data, data_dir, split, name)
+    else:
+        dataset, logits, result = _score_file(target or BUNDLED, data, data_dir, split)
+    emit(result, as_json=as_json, text=score_text(result))
+    if mistakes_out:
+        _write_mistakes(*mistakes_out, dataset, split, logits)
 
-        images = dataset.splits[split]
-        mistakes = worst_mistakes(logits, images.labels)
-        draw_mistakes(mistakes, images, mistakes_file)
-        wrong = int((logits.argmax(axis=1) != images.labels).sum())
-        click.echo(f"{mistakes_file}: the worst {len(mistakes)} of {wrong} mistakes", err=True)
+
+def _write_mistakes(
+    kind: str, path: Path, dataset: "Dataset", split: str, logits: "npt.NDArray[np.float32]"
+) -> None:
+    """Write the misread images of a split as a `sheet`, a `list` or a `folder`."""
+    from cnn_mnist.evaluation.mistake_files import write_mistake_folder, write_mistake_list
+    from cnn_mnist.evaluation.mistake_sheet import draw_mistakes, worst_mistakes
+
+    images = dataset.splits[split]
+    mistakes = worst_mistakes(logits, images.labels)
+    names = dataset.class_names
+    shown = mistakes[:_ON_SHEET] if kind == "sheet" else mistakes
+    if kind == "sheet":
+        draw_mistakes(shown, images, path, names)
+    elif kind == "list":
+        write_mistake_list(shown, logits, path, names)
+    else:
+        write_mistake_folder(shown, images, path, names)
+    which = f"the worst {len(shown)} of" if len(shown) < len(mistakes) else "all"
+    click.echo(f"{path}: {which} {len(mistakes)} mistakes", err=True)
 
 
 _Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
-"""The data set, the logits of the split's images, and the metrics."""
+"""The data set with the network's classes, the logits of the split's images, and the metrics."""
 
 
-def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
+def _score_run(
+    run_dir: Path, data: str | None, data_dir: Path | None, split: str, network: str | None
+) -> _Scored:
     """Score a run's newest checkpoint."""
     from cnn_mnist.runs.identity import read_identity
     from cnn_mnist.runs.run import Run
@@ -82,10 +123,10 @@ def _score_run(run_dir: Path, data: str | None, data_dir: Path | None, split: st
     with needs_extra("train", "evaluating a run (its model.onnx needs no torch)"):
         from cnn_mnist.classifier import Classifier
 
+    classifier = Classifier(run_dir, network=network)
     dataset = load_data(data, data_dir, read_identity(Run(run_dir)))
-    classifier = Classifier(run_dir)
     evaluation = classifier.evaluation(dataset, split=split)
-    return dataset, evaluation.logits, evaluation.metrics
+    return evaluation.dataset, evaluation.logits, evaluation.metrics
 
 
 def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str) -> _Scored:
@@ -95,7 +136,7 @@ def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str)
     from cnn_mnist.runs.identity import warn_of_other_data
 
     model = Model(path)
-    dataset = load_data(data, data_dir, None)
+    dataset = load_data(data, data_dir, None).split_as(model.metadata.get("dataset_sha256"))
     if name := model.metadata.get("dataset"):
         warn_of_other_data(path, name, model.metadata.get("dataset_sha256"), dataset)
     if dataset.classes > model.classes:
@@ -103,35 +144,13 @@ def _score_file(path: Path, data: str | None, data_dir: Path | None, split: str)
             f"{path} has {model.classes} classes, {dataset.name} has {dataset.classes}: "
             "choose another model or another --data"
         )
-    logits = all_logits(model.classify, dataset.splits[split])
+    dataset = dataset.numbered_as(model.class_names)
+    images = dataset.splits[split]
+    logits = all_logits(model.classify, images)
     step = model.metadata.get("global_step", "")
-    result = metrics(logits, dataset.splits[split].labels) | {
+    result = metrics(logits, images.labels, model.class_names) | {
         "global_step": int(step) if step.isascii() and step.isdigit() else None,
         "dataset": dataset.name,
         "split": split,
     }
     return dataset, logits, result
-
-
-def _text(result: dict[str, Any]) -> str:
-    """Return the metrics as text for people."""
-    rows = [["class", "precision", "recall", "F1", "images"]]
-    for row in result["per_class"]:
-        shares = (row["precision"], row["recall"], row["f1"])
-        rows.append(
-            [
-                str(row["class"]),
-                *("-" if share is None else f"{share:.2%}" for share in shares),
-                f"{row['support']:,}",
-            ]
-        )
-    confusion = [["label \\ predicted", *(str(row["class"]) for row in result["per_class"])]]
-    for label, counts in enumerate(result["confusion"]):
-        confusion.append([str(label), *(str(count) if count else "." for count in counts)])
-    return (
-        f"{result['dataset']}, {result['split']} split, {result['n']:,} images, "
-        f"step {result['global_step']}\n"
-        f"accuracy {result['accuracy']:.2%}   loss {result['loss']:.4f}   "
-        f"calibration error {result['expected_calibration_error']:.2%}\n\n"
-        f"{table(rows)}\n\n{table(confusion)}"
-    )

@@ -9,6 +9,7 @@ import click
 
 from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option, load_data
 from cnn_mnist.cli.output import emit
+from cnn_mnist.cli.own_network import network_of_run, own_network_option
 from cnn_mnist.errors import needs_extra
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 )
 @data_option
 @data_dir_option
+@own_network_option
 @json_option
 def export(
     source: Path | None,
@@ -69,6 +71,7 @@ def export(
     arithmetic: str,
     data: str | None,
     data_dir: Path | None,
+    network: str | None,
     as_json: bool,
 ) -> None:
     """Export a network as an ONNX file, or for TensorFlow.
@@ -80,7 +83,7 @@ def export(
     _require_onnx(format_, weights=weights, arithmetic=arithmetic, triton=triton)
     from cnn_mnist.export.triton import model_file, write_config
 
-    write, identity, folder = _writer(source)
+    write, identity, folder = _writer(source, network_of_run(network, source))
     repository = output or folder / "triton"
     dataset = load_data(data, data_dir, identity)
     result = write(
@@ -112,7 +115,9 @@ def _require_onnx(format_: str, *, weights: str, arithmetic: str, triton: bool) 
             raise click.UsageError(f"{flag} works with --format onnx only")
 
 
-def _writer(source: Path | None) -> "tuple[Callable[..., dict[str, Any]], Identity | None, Path]":
+def _writer(
+    source: Path | None, network: str | None
+) -> "tuple[Callable[..., dict[str, Any]], Identity | None, Path]":
     """Return what exports a run, a model file or the bundled model, its identity and its folder."""
     with needs_extra("train", "exporting"):
         from cnn_mnist.classifier import Classifier
@@ -123,7 +128,8 @@ def _writer(source: Path | None) -> "tuple[Callable[..., dict[str, Any]], Identi
     from cnn_mnist.runs.run import Run
 
     if source and source.is_dir():
-        return Classifier(source).export, require_identity(Run(source)), source
-    network, metadata = load_network(source or BUNDLED)
+        classifier = Classifier(source, network=network)
+        return classifier.export, require_identity(Run(source)), source
+    model, metadata = load_network(source or BUNDLED)
     stem = source.stem if source else "cnn-mnist"
-    return partial(export_network, network, metadata, folder=Path(), stem=stem), None, Path()
+    return partial(export_network, model, metadata, folder=Path(), stem=stem), None, Path()

@@ -1,7 +1,8 @@
 """Define the flags that several commands share, and turn their values into objects."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from cnn_mnist.runs.identity import Identity
 
 FILE = click.Path(path_type=Path)
+Command = TypeVar("Command", bound=Callable[..., Any])
+_AS_IS: Final = "cnn_mnist.as_is"
 
 
 class _PngFile(click.Path):
@@ -27,18 +30,28 @@ PNG_FILE = _PngFile(path_type=Path)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as one JSON object on the last line."
 )
-data_option = click.option(
+_source_option = click.option(
     "--data",
-    metavar="auto|mnist|digits|DIR",
-    help="Data set: MNIST, scikit-learn's digits, or a folder with four IDX files. auto is MNIST "
-    "where it is available, else digits.  [default: the run's own, or auto]",
+    metavar="auto|NAME|DIR|FILE",
+    help="Data set: a name of `cnn-mnist data list`, a folder of pictures by class (DIR/7/*.png), "
+    "a folder with four IDX files, train.csv or mnist.npz. auto is MNIST where it is available, "
+    "else digits.  [default: the run's own, or auto]",
 )
+as_is_option = click.option(
+    "--as-is",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: ctx.meta.__setitem__(_AS_IS, value),
+    help="Take the pictures of --data as they are, only in grey and resized to 28x28: for what are "
+    "not digits. Otherwise the digit of each is found and brought into MNIST's form.",
+)
+"""Its value is for `load_data` alone: no verb takes it."""
 data_dir_option = click.option(
     "--data-dir",
     type=FILE,
     metavar="D",
-    help="Look for MNIST in D/mnist/ first, then in $CNN_MNIST_DATA, the user cache and the "
-    "mirrors.",
+    help="Look for a data set with a name in D/NAME/ first, then in $CNN_MNIST_DATA, the user "
+    "cache and the mirrors.",
 )
 model_option = click.option(
     "--model",
@@ -49,21 +62,27 @@ model_option = click.option(
 )
 
 
+def data_option(command: Command) -> Command:
+    """Add `--data` and `--as-is`; only the first is an argument of the command."""
+    return _source_option(as_is_option(command))
+
+
 def load_data(data: str | None, data_dir: Path | None, identity: "Identity | None") -> "Dataset":
     """Load the data set that was asked for, else the run's own, else `auto`.
 
     A `CnnMnistWarning` names both where it is not the one that the run was trained on.
 
     Raises:
-        DataError: see `cnn_mnist.data.load.load`.
-        RunError: see `cnn_mnist.runs.identity.data_name`.
+        DataError: see `cnn_mnist.reading.training_pictures.load`.
+        RunError: see `cnn_mnist.runs.identity.data_name` and `data_of_run`.
     """
-    from cnn_mnist.data.load import load
-    from cnn_mnist.runs.identity import data_name, warn_of_other_data
+    from cnn_mnist.reading.training_pictures import load
+    from cnn_mnist.runs.identity import data_name, data_of_run
 
-    dataset = load(data or data_name(identity), data_dir)
+    as_is = click.get_current_context().meta.get(_AS_IS, False)
+    dataset = load(data or data_name(identity), data_dir, as_is=as_is)
     if identity:
-        warn_of_other_data("the run", identity.dataset, identity.dataset_sha256, dataset)
+        return data_of_run("the run", identity, dataset, asked=data is not None)
     return dataset
 
 

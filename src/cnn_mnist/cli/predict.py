@@ -12,6 +12,7 @@ import click
 
 from cnn_mnist.cli.options import FILE, PNG_FILE, json_option, model_file, model_option
 from cnn_mnist.cli.output import printable, table
+from cnn_mnist.cli.submission import write_submission
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
 @click.option(
     "--csv", "as_csv", is_flag=True, help="Print a CSV header and one line per candidate digit."
 )
+@click.option(
+    "--out",
+    type=FILE,
+    metavar="OUT.csv",
+    help="Of one CSV file of pixels, such as Kaggle's test.csv, write a submission: ImageId,Label.",
+)
 @json_option
 def predict(
     files: tuple[Path, ...],
@@ -52,33 +59,38 @@ def predict(
     lines: bool,
     sheet: Path | None,
     as_csv: bool,
+    out: Path | None,
     as_json: bool,
 ) -> None:
     """Read the digits in images and arrays.
 
     FILE is an image (.png .jpg .bmp .gif .webp .tif .avif; .heic and .pdf with an extra), a folder
     of images, a pattern such as 'scans/*.png', - for an image on standard input, or an array of
-    28x28 images (.npy, or IDX, the format of MNIST's files). Pages and frames are read as FILE#1,
-    FILE#2 and so on. Candidates that are not digits are shown as ? and left out of the text. If a
-    file cannot be read, its error is printed, the other files are read, and the exit code is 3.
+    28x28 images (.npy, .csv of pixels, or IDX, the format of MNIST's files). Pages and frames are
+    read as FILE#1, FILE#2 and so on. Candidates that are not digits are shown as ? and left out of
+    the text. If a file cannot be read, its error is printed, the other files are read, and the exit
+    code is 3.
     """
+    from cnn_mnist.data.class_names import default_names
     from cnn_mnist.inference.model import Model
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other: give one of them")
     model = Model(model_file(model_path))
+    if out:
+        write_submission(model, files, out, as_json=as_json)
+        return
     failures: list[dict[str, str]] = []
     found = list(_expand(files, failures))
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError("--explain draws one image: give one image file")
     readings = _readings(model, found, sheet, failures)
-    separator = "\n" if lines else ""
     if as_json:
-        _print_json(readings, failures, separator)
+        _print_json(readings, failures, lines=lines)
     elif as_csv:
-        _print_csv(readings)
+        _print_csv(readings, named=model.class_names != default_names(model.classes))
     else:
-        _print_table(readings, separator)
+        _print_table(readings, lines=lines)
     if failures:
         raise click.exceptions.Exit(ImageError.exit_code)
 
@@ -166,27 +178,30 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
 
 
 def _print_json(
-    readings: Iterable[tuple[str, "Reading"]], failures: list[dict[str, str]], separator: str
+    readings: Iterable[tuple[str, "Reading"]], failures: list[dict[str, str]], *, lines: bool
 ) -> None:
     """Print one line, image by image, so that memory does not grow with their number."""
     click.echo('{"images": [', nl=False)
     for number, (name, reading) in enumerate(readings):
-        image = json.dumps({"file": name, **reading.to_dict(separator)})
+        image = json.dumps({"file": name, **reading.to_dict("\n" if lines else None)})
         click.echo(f", {image}" if number else image, nl=False)
     click.echo(f'], "errors": {json.dumps(failures)}}}')
 
 
-def _print_csv(readings: Iterable[tuple[str, "Reading"]]) -> None:
-    """Print a line per candidate; its class is empty where it is not a digit."""
+def _print_csv(readings: Iterable[tuple[str, "Reading"]], *, named: bool) -> None:
+    """Print a line per candidate; its class is empty where it is not a digit.
+
+    A last column has the names of classes that are `named`.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow([*_COLUMNS, "name"] if named else _COLUMNS)
     for name, reading in readings:
         for number, line in enumerate(reading.lines, start=1):
             for digit in line:
                 class_ = "" if digit.class_ is None else digit.class_
                 probability = f"{digit.probability:.6f}"
                 row = [number, class_, probability, *digit.box, digit.reason or ""]
-                writer.writerow([_cell(name), *row])
+                writer.writerow([_cell(name), *row, *([_cell(digit.name or "")] if named else [])])
 
 
 def _cell(text: str) -> str:
@@ -195,13 +210,13 @@ def _cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _print_table(readings: Iterable[tuple[str, "Reading"]], separator: str) -> None:
+def _print_table(readings: Iterable[tuple[str, "Reading"]], *, lines: bool) -> None:
     """Print file, text and probabilities, in tables of up to `_PAGE` images with a header each."""
     pages = iter(readings)
     while page := list(islice(pages, _PAGE)):
         rows = [["file", "text", "probabilities"]]
         for name, reading in page:
-            texts = reading.text_lines if separator else [reading.text]
+            texts = reading.text_lines if lines else [reading.text]
             probabilities = " ".join(
                 "?" if digit.class_ is None else f"{digit.probability:.1%}"
                 for digit in reading.digits

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option
+from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option, load_data
 from cnn_mnist.cli.output import emit
-from cnn_mnist.errors import needs_extra
+from cnn_mnist.cli.own_network import resolve_network
+from cnn_mnist.errors import RunError, needs_extra
 
 if TYPE_CHECKING:
     from cnn_mnist.data.dataset import Dataset
@@ -25,12 +26,21 @@ if TYPE_CHECKING:
 )
 @data_option
 @data_dir_option
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="The network of a run, where it is your own: module:function or FILE.py:function; may be "
+    "repeated.",
+)
 @json_option
 def report(
     run_dirs: tuple[Path, ...],
     out: Path | None,
     data: str | None,
     data_dir: Path | None,
+    networks: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Write a report of a run as one HTML page.
@@ -39,8 +49,7 @@ def report(
     worst mistakes, filters, and the activations of one digit. Several runs are shown side by side.
     The test metrics are computed from each run's newest checkpoint.
     """
-    from cnn_mnist.data.load import load
-    from cnn_mnist.runs.identity import data_name, require_identity, warn_of_other_data
+    from cnn_mnist.runs.identity import data_name, data_of_run, require_identity
     from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "a report"):
@@ -48,20 +57,36 @@ def report(
     with needs_extra("plot", "a report"):
         from cnn_mnist.report import summarize, write_report
 
+    _resolve_networks(networks, run_dirs)
     datasets: dict[str, Dataset] = {}
     summaries = []
     for run_dir in run_dirs:
         identity = require_identity(Run(run_dir))
         name = data or data_name(identity)
         if name not in datasets:
-            datasets[name] = load(name, data_dir)
-        warn_of_other_data(run_dir, identity.dataset, identity.dataset_sha256, datasets[name])
-        summaries.append(summarize(run_dir, datasets[name]))
+            datasets[name] = load_data(name, data_dir, None)
+        dataset = data_of_run(run_dir, identity, datasets[name], asked=data is not None)
+        summaries.append(summarize(run_dir, dataset))
     path = out or Run(run_dirs[0]).report_file
     if out is None and len(run_dirs) > 1:
         path = path.with_name("comparison.html")
     write_report(summaries, path)
     emit({"path": str(path)}, as_json=as_json, text=f"report: {path}")
+
+
+def _resolve_networks(networks: tuple[str, ...], run_dirs: tuple[Path, ...]) -> None:
+    """Import the networks that `--network` names.
+
+    Raises:
+        RunError: none of the runs has it.
+    """
+    from cnn_mnist.runs.identity import require_identity
+    from cnn_mnist.runs.run import Run
+
+    known = {require_identity(Run(run_dir)).recipe.network for run_dir in run_dirs}
+    for name in map(resolve_network, networks):
+        if name not in known:
+            raise RunError(f"the network of the runs is {', '.join(sorted(known))}, not {name}")
 
 
 def write_report_of(run_dir: Path, dataset: "Dataset") -> Path | None:

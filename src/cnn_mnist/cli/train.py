@@ -10,7 +10,9 @@ import click
 from cnn_mnist.cli.options import FILE, load_data
 from cnn_mnist.cli.output import emit, layer_text
 from cnn_mnist.cli.report import write_report_of
-from cnn_mnist.cli.training_options import changed, default_run_dir, training_options
+from cnn_mnist.cli.run_names import default_run_dir
+from cnn_mnist.cli.spellings import TrainingCommand
+from cnn_mnist.cli.training_options import RecipeFlags, training_options
 from cnn_mnist.errors import CnnMnistWarning, needs_extra
 
 if TYPE_CHECKING:
@@ -21,13 +23,20 @@ if TYPE_CHECKING:
     from cnn_mnist.training.hooks import Hook
 
 
-@click.command()
+@click.command(cls=TrainingCommand)
 @training_options
 @click.option(
     "--run-dir",
     type=FILE,
     metavar="R",
     help="Run directory; an existing run is continued.  [default: runs/RECIPE-DATA-seedS]",
+)
+@click.option(
+    "--from",
+    "start_source",
+    metavar="bundled|R|MODEL.onnx",
+    help="Start from these trained weights, and with their network.  [default: new weights; "
+    "bundled where the recipe mixes known images in, as finetune does]",
 )
 @click.option(
     "--seed",
@@ -66,6 +75,25 @@ if TYPE_CHECKING:
     help="Restart the workers up to N times after one has failed.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to R/tensorboard/.")
+@click.option(
+    "--hook",
+    "own_hooks",
+    multiple=True,
+    metavar="MODULE:FACTORY|FILE.py:FACTORY",
+    help="A hook of your own, made by a function `(run: Run) -> Hook`; may be repeated.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop after N validation passes in a row without a new lowest validation loss.",
+)
+@click.option(
+    "--keep-best",
+    is_flag=True,
+    help="Keep the checkpoint with the lowest validation loss in R/best/, and evaluate, export and "
+    "use that one.",
+)
 def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> None:
     """Train a network, evaluate it and export it.
 
@@ -99,48 +127,69 @@ def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> Non
 
 def _train(
     is_main: bool,
-    recipe_name: str | None,
-    network: str | None,
+    flags: RecipeFlags,
     data: str | None,
     data_dir: Path | None,
-    steps: int | None,
-    precision: str | None,
     device: str,
     run_dir: Path | None,
+    start_source: str | None,
     seed: int | None,
     log_tensors: str | None,
     log_every: int,
     tensorboard: bool,
+    own_hooks: tuple[str, ...],
+    patience: int | None,
+    keep_best: bool,
 ) -> dict[str, Any]:
     """Train in this process; the main one evaluates, exports and returns the result."""
     from cnn_mnist.classifier import Classifier
+    from cnn_mnist.export.start import read_start
     from cnn_mnist.runs.identity import read_identity, recipe_and_seed
     from cnn_mnist.runs.run import Run
 
     identity = read_identity(Run(run_dir)) if run_dir else None
-    recipe, seed = recipe_and_seed(identity, recipe_name, seed)
-    recipe = changed(recipe, network, steps, precision)
-    dataset = load_data(data, data_dir, identity)
-    run = Run(run_dir or default_run_dir(recipe, dataset.name, f"seed{seed}"))
-    hooks = _hooks(run, log_tensors, log_every, tensorboard=tensorboard)
+    recipe = flags.recipe(identity.recipe if identity else None)
+    recipe, seed = recipe_and_seed(identity, recipe, seed)
+    # of a run with replay, the identity is that of the mix: training compares it
+    dataset = load_data(data, data_dir, None if recipe.replay else identity)
+    known = load_data("auto", data_dir, None) if recipe.replay else None
+    recipe = flags.with_epochs(recipe, len(dataset.train))
+    start = read_start(start_source) if start_source else None
+    last = f"from{start.sha256[:8]}-seed{seed}" if start else f"seed{seed}"
+    run = Run(run_dir or default_run_dir(recipe, dataset.name, last))
+    classifier = Classifier(
+        run.path, recipe, seed=seed, device=device, network=flags.network, start=start
+    )
+    hooks: list[Hook] = []
     if is_main:
-        _announce(run, recipe, dataset, seed)
-    classifier = Classifier(run.path, recipe, seed=seed, device=device)
-    classifier.train(dataset, hooks=hooks)
-    return _finish(classifier, dataset) if is_main else {}
+        hooks = _hooks(run, log_tensors, log_every, own_hooks, patience, tensorboard=tensorboard)
+        _announce(run, classifier.recipe, dataset, seed)
+    classifier.train(dataset, hooks=hooks, keep_best=keep_best, known=known)
+    if is_main and classifier.stopped:
+        click.echo(f"stopped before step {recipe.steps:,}: {classifier.stopped}", err=True)
+    return _finish(classifier, dataset, known) if is_main else {}
 
 
 def _hooks(
-    run: "Run", log_tensors: str | None, log_every: int, *, tensorboard: bool
+    run: "Run",
+    log_tensors: str | None,
+    log_every: int,
+    own_hooks: tuple[str, ...],
+    patience: int | None,
+    *,
+    tensorboard: bool,
 ) -> "list[Hook]":
     """Return the hooks that the flags ask for."""
-    from cnn_mnist.training.hooks import HOOKS, LogTensors
+    from cnn_mnist.training.hooks import HOOKS, EarlyStopping, LogTensors, make_hook
 
     hooks = [HOOKS.get("progress")(run)]
     if log_tensors:
         hooks.append(LogTensors(log_tensors.split(","), every=log_every))
     if tensorboard:
         hooks.append(HOOKS.get("tensorboard")(run))
+    hooks += [make_hook(text, run) for text in own_hooks]
+    if patience:
+        hooks.append(EarlyStopping(patience))
     return hooks
 
 
@@ -158,16 +207,20 @@ def _announce(run: "Run", recipe: "Recipe", dataset: "Dataset", seed: int) -> No
     )
 
 
-def _finish(classifier: "Classifier", dataset: "Dataset") -> dict[str, Any]:
-    """Evaluate and export a run that has reached its last step, and write its report."""
-    evaluation = classifier.finish(dataset)
+def _finish(
+    classifier: "Classifier", dataset: "Dataset", known: "Dataset | None"
+) -> dict[str, Any]:
+    """Evaluate and export a trained run, and write its report."""
+    evaluation = classifier.finish(dataset, known=known)
     page = write_report_of(classifier.run.path, dataset)
     keys = ("accuracy", "loss", "global_step", "dataset", "train_seconds", "n")
     return {
         **{key: evaluation[key] for key in keys},
+        **{key: evaluation[key] for key in evaluation if key.startswith("known_")},
         "run_dir": str(classifier.run.path),
         "model": str(classifier.run.model_file),
         "report": str(page) if page else None,
+        "stopped": classifier.stopped,
     }
 
 
@@ -177,6 +230,10 @@ def _summary(result: dict[str, Any]) -> str:
         f"{result['dataset']}, loss {result['loss']:.4f}, after {result['global_step']:,} steps "
         f"in {result['train_seconds']:.0f} s\nmodel: {result['model']}"
     )
+    if "known_accuracy" in result:
+        before = result.get("known_accuracy_before")
+        text += f"\n{result['known_dataset']}: test accuracy {result['known_accuracy']:.2%}"
+        text += "" if before is None else f" (before: {before:.2%})"
     return text + (f"\nreport: {result['report']}" if result["report"] else "")
 
 
@@ -185,8 +242,16 @@ def _arguments() -> list[str]:
     context = click.get_current_context()
     arguments = ["train"]
     for parameter in context.command.params:
-        value = context.params[str(parameter.name)]
+        # --as-is is no argument of the command, see `options.as_is_option`
+        value = context.params.get(
+            str(parameter.name), context.meta.get(f"cnn_mnist.{parameter.name}")
+        )
         if parameter.name in ("workers", "max_restarts") or value is None or value is False:
             continue
-        arguments += [parameter.opts[0]] if value is True else [parameter.opts[0], str(value)]
+        flag = parameter.opts[0]
+        if value is True:
+            arguments.append(flag)
+            continue
+        for each in value if isinstance(value, tuple) else (value,):
+            arguments += [flag, str(each)]
     return arguments
