@@ -13,6 +13,7 @@ from cnn_mnist import classifier as classifier_module
 from cnn_mnist.classifier import Classifier
 from cnn_mnist.data.dataset import Dataset, Split
 from cnn_mnist.errors import ImageError, RecipeError, RunError
+from cnn_mnist.evaluation import trained_run
 from cnn_mnist.inference.model import Model
 from cnn_mnist.runs.checkpoint import newest
 from cnn_mnist.runs.json_files import read_json, write_json
@@ -216,14 +217,14 @@ def test_an_evaluation_is_of_one_checkpoint_while_training_goes_on(
     mnist_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mnist_classifier.train(DATA, steps=1)
-    all_logits = classifier_module.all_logits
+    all_logits = trained_run.all_logits
 
     def while_training(*arguments: Any) -> Any:
         mnist_classifier.train(DATA, steps=1)
         return all_logits(*arguments)
 
     expected = mnist_classifier.evaluate(DATA)
-    monkeypatch.setattr(classifier_module, "all_logits", while_training)
+    monkeypatch.setattr(trained_run, "all_logits", while_training)
     assert mnist_classifier.evaluate(DATA) == expected
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cnn_mnist.errors import CheckpointError, ModelError, RunError
+from cnn_mnist.errors import ModelError
+from cnn_mnist.evaluation.trained_run import TrainedRun
 from cnn_mnist.export.from_onnx import load_network
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.recipe import Recipe
-from cnn_mnist.runs.checkpoint import Checkpoint, found, newest
+from cnn_mnist.runs.checkpoint import found
 from cnn_mnist.runs.identity import Identity, require_identity
 from cnn_mnist.runs.run import Run
 from cnn_mnist.runs.start import StartWeights
@@ -86,22 +87,11 @@ def _from_file(source: str, path: Path) -> StartWeights:
 
 
 def _from_run(run: Run) -> StartWeights:
-    identity = require_identity(run)
-    checkpoint = _checkpoint(run)
+    require_identity(run)
+    trained = TrainedRun(run)
     return StartWeights(
         source=str(run.path),
-        network=checkpoint.recipe.network,
-        weights=checkpoint.weights,
-        class_names=identity.class_names,
+        network=trained.checkpoint.recipe.network,
+        weights=trained.checkpoint.weights,
+        class_names=trained.class_names,
     )
-
-
-def _checkpoint(run: Run) -> Checkpoint:
-    """Return the best checkpoint where the run keeps it, else the newest."""
-    try:
-        checkpoint = newest(run.best) or newest(run.checkpoints)
-    except CheckpointError as error:
-        raise RunError(f"{run.path} cannot be started from: {error}") from error
-    if checkpoint is None:
-        raise RunError(f"{run.path} holds no trained network to start from: train one there first")
-    return checkpoint
