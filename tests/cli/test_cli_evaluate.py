@@ -100,14 +100,12 @@ def test_the_same_content_under_another_name_is_the_same_data_set(
     trained_run: tuple[Path, Any], tmp_path: Path
 ) -> None:
     digits = load("digits")
+    assert digits.validation_indices is not None
+    whole = digits.train.merged(digits.validation, digits.validation_indices)
     (tmp_path / "mine").mkdir()
-    splits = [(digits.validation, digits.train), (digits.test,)]
-    for name, parts in zip(("train", "t10k"), splits, strict=True):
-        for kind, arrays in (
-            ("images-idx3", [part.images for part in parts]),
-            ("labels-idx1", [part.labels for part in parts]),
-        ):
-            idx.write(tmp_path / "mine" / f"{name}-{kind}-ubyte", np.concatenate(arrays))
+    for name, split in (("train", whole), ("t10k", digits.test)):
+        idx.write(tmp_path / "mine" / f"{name}-images-idx3-ubyte", split.images)
+        idx.write(tmp_path / "mine" / f"{name}-labels-idx1-ubyte", split.labels)
     assert warnings_of("evaluate", trained_run[0], "--data", tmp_path / "mine") == []
 
 

@@ -194,3 +194,34 @@ def test_batches_of_epochs_hold_each_image_so_often_and_end() -> None:
 def test_impossible_batches_are_refused_at_once(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be at least"):
         tiny_split(10).batches(**{"batch_size": 4} | wrong)
+
+
+def named(names: list[str]) -> Dataset:
+    """Return a data set with so many classes, each label the class of its image."""
+    images, _ = pair(120)
+    labels = (np.arange(120) % len(names)).astype(np.uint8)
+    return Dataset.from_arrays("mine", (images, labels), (images, labels), class_names=names)
+
+
+def test_the_classes_of_a_network_are_found_by_their_names() -> None:
+    mine = named(["7", "3"])
+    numbered = mine.numbered_as(tuple("0123456789"))
+    assert numbered.class_names == tuple("0123456789")
+    for before, after in zip(mine.splits.values(), numbered.splits.values(), strict=True):
+        np.testing.assert_array_equal(after.labels, np.array([7, 3])[before.labels])
+        np.testing.assert_array_equal(after.images, before.images)
+    assert mine.numbered_as(("7", "3")) is mine
+
+
+def test_classes_that_are_only_numbers_are_the_networks_numbers() -> None:
+    letters = tuple("ABCDEFGHIJKL")
+    numbered = tiny().numbered_as(letters)
+    assert numbered.class_names == letters
+    np.testing.assert_array_equal(numbered.test.labels, tiny().test.labels)
+    with pytest.raises(DataError, match="tiny has 10 classes, the network 9"):
+        tiny().numbered_as(tuple("ABCDEFGHI"))
+
+
+def test_a_class_that_the_network_does_not_have_is_named() -> None:
+    with pytest.raises(DataError, match="mine has a class 'dog' that the network was not trained"):
+        named(["3", "dog"]).numbered_as(tuple("0123456789"))

@@ -64,16 +64,14 @@ def trials(
     run_dir: Path | None,
     test: bool,
 ) -> None:
-    r"""Train one recipe with several seeds, or a grid of recipes.
+    """Train one recipe with several seeds, or a grid of recipes.
 
     Prints the mean and the standard deviation of the test accuracy over the runs, each at its last
     step.
 
     Several values after --set make a grid: every combination is trained from the same seeds. They
-    are ranked by their accuracy on the validation images; the test images are left alone.
-
-    \b
-    cnn-mnist trials --set learning_rate=0.001,0.003 --set batch_size=50,100 --n 3
+    are ranked by their accuracy on the validation images; the test images are left alone. For
+    example: --set learning_rate=0.001,0.003 --set batch_size=50,100 --n 3
     """
     with needs_extra("train", "training"):
         from cnn_mnist.training.grid import run_grid
