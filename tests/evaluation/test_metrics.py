@@ -143,3 +143,10 @@ def test_logits_that_are_not_finite_give_an_error_and_no_metrics(value: float) -
     logits[2, 1] = value
     with pytest.raises(NonFiniteLossError, match="1 of 5 images"):
         metrics(logits, np.zeros(5, np.uint8))
+
+
+def test_named_classes_have_their_name_beside_their_number() -> None:
+    logits, labels = np.eye(2, dtype=np.float32), np.arange(2, dtype=np.uint8)
+    rows = metrics(logits, labels, ("cat", "dog"))["per_class"]
+    assert [(row["class"], row["name"]) for row in rows] == [(0, "cat"), (1, "dog")]
+    assert metrics(logits, labels, ("0", "1")) == metrics(logits, labels)
