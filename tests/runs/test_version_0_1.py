@@ -58,6 +58,8 @@ def test_it_is_exported(run_dir: Path, idx_folder: Path) -> None:
     result = Classifier(run_dir).export(images)
     assert result["argmax_equal"]
     after = Model(run_dir / "model.onnx")
+    recipes = [model.metadata.pop("recipe") for model in (before, after)]
+    assert json.loads(recipes[0]).items() <= json.loads(recipes[1]).items()
     assert before.metadata.items() <= after.metadata.items()
     assert after.classify(images) == pytest.approx(before.classify(images), abs=1e-4)
 

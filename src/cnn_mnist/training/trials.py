@@ -122,7 +122,7 @@ class TrainAndScore:
 
 def with_seconds(result: Result, split: str) -> dict[str, Any]:
     """Return the metrics of one run on a split, and its `train_seconds`."""
-    return result[split] | {"train_seconds": result["train_seconds"]}
+    return {**result[split], "train_seconds": result["train_seconds"]}
 
 
 def statistics_of(results: Sequence[Result], split: str) -> dict[str, Any]:
