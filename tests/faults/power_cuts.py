@@ -99,7 +99,7 @@ def recorded(top: Path) -> Iterator[list[Operation]]:
             case "os.rename", (old, new, *_):
                 paths = (Path(path).relative_to(top) for path in (old, new))
                 operations.append(("move", *paths))
-            case "shutil.rmtree", (path, *_):
+            case "shutil.rmtree", (path, *_) if Path(path).exists():
                 inside = sorted(Path(path).rglob("*"), reverse=True)  # the deepest first
                 operations.extend(
                     ("remove", entry.relative_to(top)) for entry in (*inside, Path(path))
