@@ -99,8 +99,7 @@ def to_toml(recipe: Recipe) -> str:
     values = recipe.to_dict()
     options = values.pop(_OPTIONS)
     lines = [f"{field} = {_toml(value)}" for field, value in values.items()]
-    if options:
-        lines += ["", f"[{_OPTIONS}]", *(f"{key} = {_toml(options[key])}" for key in options)]
+    lines += ["", f"[{_OPTIONS}]", *(f"{key} = {_toml(options[key])}" for key in options)]
     return "\n".join(lines) + "\n"
 
 

@@ -338,6 +338,21 @@ def test_a_network_with_an_unused_parameter_is_refused_for_several_workers(
         trained(tmp_path / "two", network=name)
 
 
+def test_a_network_that_fails_on_a_batch_of_training_is_one_line(tmp_path: Path) -> None:
+    class Fails(nn.Linear):
+        def __init__(self, classes: int, *, dropout: float) -> None:
+            super().__init__(784, classes)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            if len(images) > 3:
+                raise KeyError("four")
+            return super().forward(images.flatten(1))
+
+    with pytest.raises(RecipeError, match="Fails fails in training: KeyError: 'four'") as one:
+        trained(tmp_path, network=NETWORKS.add(Fails))
+    assert "\n" not in str(one.value)
+
+
 def test_a_network_that_torch_cannot_export_is_one_line(tmp_path: Path) -> None:
     class Branches(nn.Linear):
         def __init__(self, classes: int, *, dropout: float) -> None:
@@ -402,6 +417,8 @@ def test_the_command_line_opens_a_run_with_its_network(tmp_path: Path) -> None:
     assert Path(result_of("report", run, *flags)["path"]).is_file()
     assert result_of("export", run, *flags, "--calibrated")["argmax_equal"]
     assert result_of("model", run, "--network", LENET)["parameters"] == 61_706
+    compared = result_of("compare", run, run / "model.onnx", "--network", LENET)
+    assert compared["difference"] == 0
     assert result_of("model", LENET) == result_of("model", "--network", LENET)
     file = run / "model.onnx"
     assert "a model file holds its network" in refusal("evaluate", file, *flags, exit_code=2)

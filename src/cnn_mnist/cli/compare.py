@@ -9,6 +9,7 @@ import click
 
 from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option, load_data
 from cnn_mnist.cli.output import emit
+from cnn_mnist.cli.own_network import resolve_network
 from cnn_mnist.errors import RunError, needs_extra
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 @data_option
 @data_dir_option
 @click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="The network of A or B, where it is your own: module:function or FILE.py:function. Can be "
+    "repeated.",
+)
+@click.option(
     "--split",
     type=click.Choice(["test", "validation", "train"]),
     default="test",
@@ -30,7 +39,13 @@ if TYPE_CHECKING:
 )
 @json_option
 def compare(
-    a: Path, b: Path, data: str | None, data_dir: Path | None, split: str, as_json: bool
+    a: Path,
+    b: Path,
+    data: str | None,
+    data_dir: Path | None,
+    networks: tuple[str, ...],
+    split: str,
+    as_json: bool,
 ) -> None:
     """Say by how much B is better than A, and whether that is settled.
 
@@ -45,6 +60,8 @@ def compare(
     with needs_extra("train", "comparing"):
         from cnn_mnist.evaluation.comparison import compare_networks, compare_trials
 
+    for text in networks:
+        resolve_network(text)
     for path in (a, b):
         if not path.exists():
             raise RunError(f"{path} does not exist: expected a run, a model file or trials")
@@ -61,7 +78,7 @@ def compare(
         result = compare_trials(arms[0]["accuracies"], arms[1]["accuracies"])
         text = _trials_text
     else:
-        right = [networks[0].right(dataset, split) for networks in (of_a, of_b)]
+        right = [found[0].right(dataset, split) for found in (of_a, of_b)]
         arms = [
             {"path": str(path), "accuracy": float(of.mean())}
             for path, of in zip((a, b), right, strict=True)

@@ -76,10 +76,13 @@ def load_data(data: str | None, data_dir: Path | None, identity: "Identity | Non
         DataError: see `cnn_mnist.reading.training_pictures.load`.
         RunError: see `cnn_mnist.runs.identity.data_name` and `data_of_run`.
     """
+    from cnn_mnist.data.catalog import SOURCES
     from cnn_mnist.reading.training_pictures import load
     from cnn_mnist.runs.identity import data_name, data_of_run
 
     as_is = click.get_current_context().meta.get(_AS_IS, False)
+    if as_is and (data is None or data in SOURCES):
+        raise click.UsageError("--as-is is for data of your own: name it with --data")
     dataset = load(data or data_name(identity), data_dir, as_is=as_is)
     if identity:
         return data_of_run("the run", identity, dataset, asked=data is not None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--run-dir",
     type=FILE,
     metavar="R",
-    help="Run directory; an existing run is continued.  [default: runs/RECIPE-DATA-seedS]",
+    help="Run directory; an existing run is continued.  [default: runs/RECIPE-CHANGES-DATA-seedS]",
 )
 @click.option(
     "--from",
@@ -198,11 +198,14 @@ def _announce(run: "Run", recipe: "Recipe", dataset: "Dataset", seed: int) -> No
     from cnn_mnist.networks.build import build
     from cnn_mnist.networks.table import describe
     from cnn_mnist.networks.trace import layer_table
+    from cnn_mnist.runs.checkpoint import found, step_of
 
     click.echo(layer_text(describe(layer_table(build(recipe, dataset.classes)))), err=True)
+    done = found(run.checkpoints)
+    going_on = f", going on from step {step_of(done[0]):,}" if done else ""
     click.echo(
         f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
-        f"to step {recipe.steps:,} in {run.path}",
+        f"to step {recipe.steps:,} in {run.path}{going_on}",
         err=True,
     )
 
@@ -211,6 +214,8 @@ def _finish(
     classifier: "Classifier", dataset: "Dataset", known: "Dataset | None"
 ) -> dict[str, Any]:
     """Evaluate and export a trained run, and write its report."""
+    images = len(dataset.test) + (2 * len(known.test) if known else 0)
+    click.echo(f"scoring {images:,} test images, exporting ...", err=True)
     evaluation = classifier.finish(dataset, known=known)
     page = write_report_of(classifier.run.path, dataset)
     keys = ("accuracy", "loss", "global_step", "dataset", "train_seconds", "n")

@@ -44,7 +44,7 @@ from cnn_mnist.errors import needs_extra
     type=FILE,
     metavar="R",
     help="Folder of the runs, R/seed-S each, or R/FIELD=VALUE,.../seed-S of a grid; existing runs "
-    "are continued, finished ones kept.  [default: runs/RECIPE-DATA-trials, or -grid]",
+    "are continued, finished ones kept.  [default: runs/RECIPE-CHANGES-DATA-trials, or -grid]",
 )
 @click.option(
     "--test",

@@ -136,7 +136,10 @@ def _pictures(folder: Path, reader: PictureReader, skipped: list[str]) -> list[P
     ]
     pictures = [path for path in visible if _is_picture(path, reader)]
     if not pictures:
-        raise DataError(f"{folder} holds no picture: expected {' '.join(reader.suffixes)}")
+        raise DataError(
+            f"{folder} holds no picture: put some there ({' '.join(reader.suffixes)}), or remove "
+            "the folder"
+        )
     skipped += [f"{path} is not a picture" for path in visible if not _is_picture(path, reader)]
     return pictures
 

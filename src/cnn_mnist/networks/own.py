@@ -4,6 +4,8 @@ It keeps its own initialisation, drawn from the run's seed, and its own memory f
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import torch
@@ -80,6 +82,23 @@ def require_trainable(name: str, classes: int, *, dropout: float, workers: int) 
             f"network {name} does not use its parameter {unused[0]}, which several workers cannot "
             "train: remove it, or train with one worker"
         )
+
+
+@contextmanager
+def named_errors(name: str) -> Iterator[None]:
+    """Name a user's own network in what its forward raises on a batch of training.
+
+    Raises:
+        RecipeError: anything but a lack of memory.
+    """
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if "not enough memory" in str(error):
+            raise
+        raise RecipeError(f"network {name} fails in training: {_reason(error)}") from error
 
 
 def _require_logits(name: str, model: nn.Module, classes: int) -> None:

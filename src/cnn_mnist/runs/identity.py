@@ -56,7 +56,8 @@ class Identity:
             hashes = f"SHA-256 {self.dataset_sha256[:12]}... -> {other.dataset_sha256[:12]}..."
             names = f"{self.dataset!r} -> {other.dataset!r} ({hashes})"
             if self.dataset == other.dataset:
-                names = f"{self.dataset!r} has other images, labels or class names now ({hashes})"
+                names = f"{self.dataset!r} has other images, labels or class names now, or is "
+                names += f"read another way with or without --as-is ({hashes})"
             lines.append(f"dataset: {names}")
         if self.seed != other.seed:
             lines.append(f"seed: {self.seed} -> {other.seed}")
@@ -159,7 +160,10 @@ def data_name(identity: Identity | None) -> str:
     if identity is None:
         return "auto"
     if identity.dataset not in SOURCES:
-        raise RunError(f"the run was trained on {identity.dataset!r}: say where it is with --data")
+        raise RunError(
+            f"the run was trained on {identity.dataset!r}: say where it is with --data (and "
+            "--as-is, where it was trained so)"
+        )
     return identity.dataset
 
 

@@ -8,6 +8,7 @@ the same. A GPU draws other augmentation and dropout than a processor.
 """
 
 import warnings
+from contextlib import nullcontext
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from cnn_mnist.errors import CnnMnistWarning, RunError
 from cnn_mnist.networks import NETWORKS
 from cnn_mnist.networks.build import build, load_weights
 from cnn_mnist.networks.classify import as_tensor, classify
+from cnn_mnist.networks.own import named_errors
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.checkpoint import Checkpoint
 from cnn_mnist.runs.start import StartWeights, fitted
@@ -163,7 +165,8 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Update the weights by a batch's gradients; return loss and logits from before that."""
         low = self.recipe.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=low):
+        own = named_errors(self.recipe.network) if self._is_own else nullcontext()
+        with own, torch.autocast(self.device.type, torch.bfloat16, enabled=low):
             logits = self._replica(images)
         if low:
             logits = logits.float()
