@@ -3,11 +3,11 @@
     CNN_MNIST_DATA=... python benchmarks/finetune.py qmnist-test-labels-idx2-int.gz TABLET \
         > benchmarks/results/finetune.json
 
-The recipe `finetune` from the bundled model, with 5 pictures of each digit of one writer; scored on
-the writer's other pictures, and on MNIST's test images without the 50. The writers are those of
-MNIST's test images with 6 or more of each digit; who wrote what, QMNIST's labels say
-(https://github.com/facebookresearch/qmnist). `hardest` are the 20 of them on whose images the
-bundled model has the highest loss. TABLET is a folder of digits drawn on a tablet, the label the
+The recipe `finetune` from the bundled model (`--from R`: from a run), with 5 pictures of each digit
+of one writer; scored on the writer's other pictures, and on MNIST's test images without the 50. The
+writers are those of MNIST's test images with 6 or more of each digit; who wrote what, QMNIST's
+labels say (https://github.com/facebookresearch/qmnist). `hardest` are the 20 of them on whose
+images the start has the highest loss. TABLET is a folder of digits drawn on a tablet, the label the
 first character of the name: many hands, taken as one. Intervals are 95 % and over the writers
 (bootstrap). The last line of standard output is one JSON object.
 """
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,6 +36,7 @@ from cnn_mnist.export.from_onnx import load_network
 from cnn_mnist.inference.model import BUNDLED
 from cnn_mnist.networks.classify import classify
 from cnn_mnist.reading.training_pictures import read_digit
+from cnn_mnist.training.malloc import tune_malloc
 
 PER_DIGIT, HARDEST, RESAMPLES = 5, 20, 10_000
 Array: TypeAlias = npt.NDArray[Any]
@@ -80,40 +82,50 @@ def scores(logits: Array, labels: Array) -> tuple[Array, Array]:
     return wrong, -log_softmax(logits)[np.arange(len(labels)), labels]
 
 
-def tune(own: Split, others: Split, mnist: Dataset) -> tuple[Any, float]:
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What every hand starts from."""
+
+    mnist: Dataset
+    start: str
+    """See `cnn_mnist.export.start.read_start`."""
+    network: Any
+    logits: Array
+    """The network's, of MNIST's test images."""
+
+
+def tune(own: Split, others: Split, known: Known) -> tuple[Any, float]:
     """Return the network fine-tuned on `own`, and the seconds that it took."""
     dataset = Dataset.from_arrays("hand", (own.images, own.labels), (others.images, others.labels))
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        classifier = Classifier(folder, "finetune", device="cpu").train(dataset, known=mnist)
+        classifier = Classifier(folder, "finetune", device="cpu", start=known.start)
+        classifier.train(dataset, known=known.mnist)
         seconds = time.perf_counter() - began
         return classifier.network(), seconds
 
 
-def measure(
-    hand: Split, mnist: Dataset, before: Any, base: Array, seed: int, indices: Array | None
-) -> dict[str, Any]:
+def measure(hand: Split, indices: Array | None, known: Known, seed: int) -> dict[str, Any]:
     """Fine-tune on 50 images of a hand, and score before and after.
 
     Args:
         hand: all images of the hand.
-        mnist: the known data.
-        before: the bundled network.
-        base: its logits of MNIST's test images.
+        indices: where they are among MNIST's test images, if they are.
+        known: what it starts from.
         seed: chooses the 50.
-        indices: where the hand's images are among MNIST's test images, if they are.
     """
     own, others = draw(hand.labels, seed)
-    network, seconds = tune(hand.take(own), hand.take(others), mnist)
+    network, seconds = tune(hand.take(own), hand.take(others), known)
     other = hand.take(others)
     result: dict[str, Any] = {"n": len(others), "seconds": seconds}
-    for name, model in (("before", before), ("after", network)):
+    for name, model in (("before", known.network), ("after", network)):
         wrong, loss = scores(all_logits(partial(classify, model), other), other.labels)
         result[name] = {"errors": int(wrong.sum()), "loss": float(loss.sum())}
-    kept = np.setdiff1d(np.arange(len(base)), indices[own] if indices is not None else [])
-    after = all_logits(partial(classify, network), mnist.test)
-    for name, logits in (("before", base), ("after", after)):
-        wrong, _ = scores(logits[kept], mnist.test.labels[kept])
+    kept = np.setdiff1d(np.arange(len(known.logits)), indices[own] if indices is not None else [])
+    test = known.mnist.test
+    after = all_logits(partial(classify, network), test)
+    for name, logits in (("before", known.logits), ("after", after)):
+        wrong, _ = scores(logits[kept], test.labels[kept])
         result[name]["mnist"] = float(1 - wrong.mean())
     return result
 
@@ -170,21 +182,23 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("tablet", type=Path, nargs="?")
     parser.add_argument("--writers", type=int, help="the hardest N only")
+    parser.add_argument("--from", dest="start", default="bundled", help="or a run directory")
     parser.add_argument("--draws", type=int, default=1, help="choices of the 50, averaged")
     arguments = parser.parse_args()
-    mnist = load("mnist")
-    before, _ = load_network(BUNDLED)
-    base = all_logits(partial(classify, before), mnist.test)
+    tune_malloc()  # as `cnn-mnist train` does
+    mnist, is_run = load("mnist"), arguments.start != "bundled"
+    network = Classifier(arguments.start).network() if is_run else load_network(BUNDLED)[0]
+    logits = all_logits(partial(classify, network), mnist.test)
+    known = Known(mnist, arguments.start, network, logits)
     rows = {}
-    for name, images, indices in hands(arguments, mnist, scores(base, mnist.test.labels)[1]):
-        draws = [
-            measure(images, mnist, before, base, seed, indices) for seed in range(arguments.draws)
-        ]
+    for name, images, indices in hands(arguments, mnist, scores(logits, mnist.test.labels)[1]):
+        draws = [measure(images, indices, known, seed) for seed in range(arguments.draws)]
         rows[name] = merged(draws)
         print(name, rows[name], file=sys.stderr)
     of_writers = [row for name, row in rows.items() if name != "tablet"]
     result: dict[str, Any] = {
         "recipe": "finetune",
+        "from": Path(arguments.start).name,
         "draws": arguments.draws,
         "cores": os.cpu_count(),
         "hardest": summary(of_writers[:HARDEST]),

@@ -60,8 +60,8 @@ def compare(
     with needs_extra("train", "comparing"):
         from cnn_mnist.evaluation.comparison import compare_networks, compare_trials
 
-    for text in networks:
-        resolve_network(text)
+    for network in networks:
+        resolve_network(network)
     for path in (a, b):
         if not path.exists():
             raise RunError(f"{path} does not exist: expected a run, a model file or trials")
