@@ -542,7 +542,7 @@ def test_a_folder_of_pictures_with_a_fault_is_refused_in_a_line(
     pictures: Path, tmp_path: Path
 ) -> None:
     (pictures / "8").mkdir()
-    assert f"{pictures / '8'} holds no picture: expected .png" in refusal(pictures)
+    assert f"{pictures / '8'} holds no picture: put some there (.png" in refusal(pictures)
     (pictures / "8" / "a.png").write_bytes(b"broken")
     message = refusal(pictures)
     assert f"{pictures / '8'} has no picture that can be used: " in message
