@@ -131,13 +131,14 @@ def test_each_variant_works_or_is_refused_in_one_line(
         "arithmetic": {"scales": images},
         "calibrated": {"calibration": DATA.validation},
     }[variant]
-    refused = pytest.raises(ExportError, match="in 8 bits the network classifies")
+    result, said = None, ""
     try:
         result = classifier.export(images, **options)
-    except ExportError:
+    except ExportError as error:
+        said = str(error)
+    if result is None:
         assert variant != "calibrated"
-        with refused:
-            classifier.export(images, **options)
+        assert "in 8 bits the network classifies" in said
     else:
         assert result["n"] == len(images)
         assert result["changed"] <= int8.MAX_CHANGED * len(images)
