@@ -159,7 +159,7 @@ def _file_module(path: Path) -> ModuleType:
     """
     path = path.expanduser().resolve()
     if not path.is_file():
-        raise ImportError(f"there is no file {path}")
+        raise ImportError(f"{path} does not exist")
     if path == _main_file():
         return sys.modules["__main__"]
     _look_in(path.parent)

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option, load_data
+from cnn_mnist.cli.options import (
+    FILE,
+    data_dir_option,
+    data_option,
+    json_option,
+    load_data,
+    split_option,
+)
 from cnn_mnist.cli.output import emit
-from cnn_mnist.cli.own_network import resolve_network
+from cnn_mnist.cli.own_network import own_networks_option, resolve_network
 from cnn_mnist.errors import RunError, needs_extra
 
 if TYPE_CHECKING:
@@ -22,21 +29,8 @@ if TYPE_CHECKING:
 @click.argument("b", type=FILE, metavar="B")
 @data_option
 @data_dir_option
-@click.option(
-    "--network",
-    "networks",
-    multiple=True,
-    metavar="MODULE:FUNCTION",
-    help="The network of A or B, where it is your own: module:function or FILE.py:function. Can be "
-    "repeated.",
-)
-@click.option(
-    "--split",
-    type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    show_default=True,
-    help="Images to score both on.",
-)
+@own_networks_option
+@split_option
 @json_option
 def compare(
     a: Path,

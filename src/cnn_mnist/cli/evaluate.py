@@ -12,6 +12,7 @@ from cnn_mnist.cli.options import (
     data_option,
     json_option,
     load_data,
+    split_option,
 )
 from cnn_mnist.cli.output import emit
 from cnn_mnist.cli.own_network import network_of_run, own_network_option
@@ -45,13 +46,7 @@ class _MistakesOut(click.ParamType[tuple[str, Path]]):
 @click.argument("target", type=FILE, metavar="[R|MODEL.onnx]", required=False)
 @data_option
 @data_dir_option
-@click.option(
-    "--split",
-    type=click.Choice(["test", "validation", "train"]),
-    default="test",
-    show_default=True,
-    help="Images to score.",
-)
+@split_option
 @click.option(
     "--mistakes",
     "mistakes_out",
@@ -74,7 +69,8 @@ def evaluate(
     """Score a run, a model file, or the bundled model.
 
     Prints accuracy, loss, calibration error, the metrics of each class and the confusion matrix,
-    over every image of the split. Of a run, the newest checkpoint is scored.
+    over every image of the split. Of a run, the best checkpoint is scored where it keeps one
+    (train --keep-best), else the newest.
     """
     from cnn_mnist.inference.model import BUNDLED
 
@@ -116,7 +112,7 @@ _Scored: TypeAlias = "tuple[Dataset, npt.NDArray[np.float32], dict[str, Any]]"
 def _score_run(
     run_dir: Path, data: str | None, data_dir: Path | None, split: str, network: str | None
 ) -> _Scored:
-    """Score a run's newest checkpoint."""
+    """Score a run's best or newest checkpoint."""
     from cnn_mnist.runs.identity import read_identity
     from cnn_mnist.runs.run import Run
 

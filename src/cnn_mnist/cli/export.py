@@ -76,9 +76,9 @@ def export(
 ) -> None:
     """Export a network as an ONNX file, or for TensorFlow.
 
-    Exports a run's newest checkpoint, a model file of cnn-mnist, or without an argument the bundled
-    model. The new file is opened again and compared with its source on every test image before it
-    replaces an earlier file. A variant gets a name of its own, such as R/model-int8.onnx.
+    Exports a run's best or newest checkpoint, a model file of cnn-mnist, or without an argument the
+    bundled model. The new file is opened again and compared with its source on every test image
+    before it replaces an earlier file. A variant gets a name of its own, such as R/model-int8.onnx.
     """
     _require_onnx(format_, weights=weights, arithmetic=arithmetic, triton=triton)
     from cnn_mnist.export.triton import model_file, write_config

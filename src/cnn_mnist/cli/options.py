@@ -53,6 +53,13 @@ data_dir_option = click.option(
     help="Look for a data set with a name in D/NAME/ first, then in $CNN_MNIST_DATA, the user "
     "cache and the mirrors.",
 )
+split_option = click.option(
+    "--split",
+    type=click.Choice(["test", "validation", "train"]),
+    default="test",
+    show_default=True,
+    help="Images to score.",
+)
 model_option = click.option(
     "--model",
     "model_path",

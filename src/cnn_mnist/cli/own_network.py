@@ -11,6 +11,15 @@ own_network_option = click.option(
     metavar="MODULE:FUNCTION",
     help="The run's network, where it is your own: module:function or FILE.py:function.",
 )
+own_networks_option = click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="The network of a run, where it is your own: module:function or FILE.py:function; may be "
+    "repeated.",
+)
+"""For commands that take several runs."""
 
 
 def resolve_network(text: str) -> str:

@@ -8,7 +8,7 @@ import click
 
 from cnn_mnist.cli.options import FILE, data_dir_option, data_option, json_option, load_data
 from cnn_mnist.cli.output import emit
-from cnn_mnist.cli.own_network import resolve_network
+from cnn_mnist.cli.own_network import own_networks_option, resolve_network
 from cnn_mnist.errors import RunError, needs_extra
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 )
 @data_option
 @data_dir_option
-@click.option(
-    "--network",
-    "networks",
-    multiple=True,
-    metavar="MODULE:FUNCTION",
-    help="The network of a run, where it is your own: module:function or FILE.py:function; may be "
-    "repeated.",
-)
+@own_networks_option
 @json_option
 def report(
     run_dirs: tuple[Path, ...],
@@ -47,7 +40,7 @@ def report(
 
     The page shows test metrics, recipe, layers, training curves, confusion matrix, calibration, the
     worst mistakes, filters, and the activations of one digit. Several runs are shown side by side.
-    The test metrics are computed from each run's newest checkpoint.
+    The test metrics are computed from each run's best or newest checkpoint.
     """
     from cnn_mnist.runs.identity import data_name, data_of_run, require_identity
     from cnn_mnist.runs.run import Run

@@ -38,7 +38,7 @@ def read_start(source: Path | str) -> StartWeights:
         return _from_run(Run(path))
     if not path.exists():
         raise ModelError(
-            f"no weights to start from in {str(source)!r}: expected bundled, a run directory, or "
+            f"{path} does not exist: expected weights to start from: bundled, a run directory, or "
             "a model file"
         )
     return _from_file(str(path), path)

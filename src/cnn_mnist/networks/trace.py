@@ -110,7 +110,7 @@ def _calls(
     """Pass images through a network, and return the calls of its modules in the order they end."""
     done: list[_Call] = []
     open_: list[_Call] = []
-    # an nn.Identity is no layer: timm's networks have dozens of them as places for others
+    # an nn.Identity is not a layer: timm's networks have dozens of them as places for others
     names = {each: name for name, each in model.named_modules() if type(each) is not nn.Identity}
 
     def begin(module: nn.Module, inputs: Any) -> None:

@@ -69,7 +69,7 @@ class Summary:
 
 
 def summarize(run_dir: Path, dataset: Dataset) -> Summary:
-    """Summarize a run, with its newest checkpoint evaluated on the test images of a data set.
+    """Summarize a run, its best or newest checkpoint evaluated on the test images of a data set.
 
     Raises:
         RunError: it is not a run directory, nothing was trained there, or on fewer classes than

@@ -85,7 +85,7 @@ class Layers:
         return [
             Activity(node.name or node.output[0], node.op_type, _drawable(result[0]))
             for node, result in zip(self._nodes, results, strict=True)
-            # what is no float is a shape or an index of a user's own network, not a layer's output
+            # other types are shapes or indices of a user's own network, not a layer's output
             if result.dtype == np.float32 and result.ndim > 1 and len(result) == 1 and result.size
         ]
 

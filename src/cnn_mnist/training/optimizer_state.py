@@ -42,7 +42,7 @@ def load_state(
     make_state(optimizer, model)
     expected = state_of(optimizer, model)
     states = {name: optimizer.state[parameter] for name, parameter in model.named_parameters()}
-    kept = {path.rpartition("/")[0] for path in tensors}
+    kept = {_owner(path) for path in tensors}
     try:
         _require_fit(
             tensors, {path: value for path, value in expected.items() if _owner(path) in kept}

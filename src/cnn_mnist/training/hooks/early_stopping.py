@@ -52,7 +52,8 @@ class EarlyStopping(Hook):
 
     def _stop_if_due(self) -> None:
         if self._passes >= self.patience:
+            passes = "validation pass" if self._passes == 1 else "validation passes"
             self._request_stop(
-                f"no lower validation loss in {self._passes} validation passes (the lowest is "
+                f"no lower validation loss in {self._passes} {passes} (the lowest is "
                 f"{self._lowest:.4f}, at step {self._lowest_step})"
             )
