@@ -38,8 +38,8 @@ def read_start(source: Path | str) -> StartWeights:
         return _from_run(Run(path))
     if not path.exists():
         raise ModelError(
-            f"{path} does not exist: expected weights to start from: bundled, a run directory, or "
-            "a model file"
+            f"{path} does not exist: expected bundled, a run directory, or a model file to start "
+            "from"
         )
     return _from_file(str(path), path)
 
