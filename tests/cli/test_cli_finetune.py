@@ -85,7 +85,7 @@ def test_without_pictures_of_ones_own_nothing_is_mixed(
 
 def test_a_start_that_is_not_there_is_named(tmp_path: Path) -> None:
     line = refusal("train", "--from", "nowhere", "--data", "digits", "--run-dir", tmp_path / "r")
-    assert "'nowhere': expected bundled, a run directory, or a model file" in line
+    assert "nowhere does not exist: expected bundled, a run directory, or a model file" in line
 
 
 @pytest.mark.usefixtures("no_mirrors")
