@@ -1,111 +1,97 @@
-"""Score how well photographs of handwritten digits are read, by us and in two simpler ways.
+"""Score how well pictures found in public are read: photographs, scans and drawings.
 
-The simpler ways are the naive one (grey, inverted if bright, resized to 28x28), and MNIST's
-normalisation alone (thresholded, fitted to a box of 20x20, centred).
+They lie in the folders `photos` and `photos2` of `$CNN_MNIST_DATA`, with lists (see their
+READMEs): `single` of one digit, `multi` of several, `none` without a handwritten digit, `mixed`
+without a single right answer, such as sums.
 """
 
 import csv
-from collections import defaultdict
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from answers import Answer, Readers
+from scores import Labelled, score, score_strings, summary
+from simple_ways import box_way, naive_way
 
-from cnn_mnist import Model, read
-from cnn_mnist.data.mnist_form import centre_by_mass, rescale
-from cnn_mnist.reading.decode import decode
+from cnn_mnist import Model
 
-SEED = 1
-Answer = Callable[[Path], str]
-
-
-def naive_way(path: Path) -> npt.NDArray[np.float32]:
-    """Return the image in grey, inverted if bright, resized to 28x28."""
-    grey = _grey(path)
-    small = np.asarray(
-        Image.fromarray(grey).resize((28, 28), Image.Resampling.BILINEAR), np.float32
-    )
-    return (255 - small if grey.mean() > 127 else small) / 255
+SETS = ("photos", "photos2")
 
 
-def box_way(path: Path) -> npt.NDArray[np.float32]:
-    """Return the ink above half of its range, fitted to 20x20, centred by mass in 28x28."""
-    grey = _grey(path).astype(np.float32)
-    ink = 255 - grey if grey.mean() > 127 else grey
-    ink = (ink - ink.min()) / max(np.ptp(ink), 1)
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    box = np.where(ink > 0.5, ink, 0)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return centre_by_mass(rescale(box, 20 / max(box.shape)))
-
-
-def _grey(path: Path) -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(decode(path).pixels).convert("L"))
-
-
-def read_list(folder: Path, name: str) -> list[dict[str, str]]:
-    """Read a list of photographs; `file` of each row is its path."""
-    with (folder / name).open(encoding="utf-8", newline="") as stream:
+def pictures_of(data: Path, name: str) -> list[Labelled]:
+    """Return the pictures of a list such as `photos2/multi` in the folder `$CNN_MNIST_DATA`."""
+    path = data / f"{name}.tsv"
+    with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [row | {"file": str(folder / row["local_file"])} for row in rows]
+    return [
+        Labelled(
+            file=path.parent / row["local_file"],
+            label=row["label"],
+            rows=tuple(row.get("label_lines", row["label"]).split("/")),
+            condition=row["condition"].split(",")[0],
+            source=row["owner/repo"],
+            longest_side=max(int(row["width"]), int(row["height"])),
+        )
+        for row in rows
+    ]
 
 
-def score(rows: list[dict[str, str]], answer: Answer) -> dict[str, Any]:
-    """Return the share of right answers, its interval, and counts by condition and source."""
-    right = [answer(Path(row["file"])) == row["label"] for row in rows]
-    sources = [row["owner/repo"] for row in rows]
-    conditions = [row["condition"].split(",")[0] for row in rows]
+def photographs(data: Path, readers: Readers, model: Model) -> dict[str, Any]:
+    """Score the pictures of one digit and of several, and list what is read in mixed ones."""
+    mixed = pictures_of(data, "photos2/mixed")
+    single = [picture for name in SETS for picture in pictures_of(data, f"{name}/single")]
+    answers = [Answer(text=text, rows=(text,)) for text in _classes(single, naive_way, model)]
+    boxed = [Answer(text=text, rows=(text,)) for text in _classes(single, box_way, model)]
     return {
-        "n": len(rows),
-        "right": sum(right),
-        "accuracy": sum(right) / len(rows),
-        "interval": interval(right, sources),
-        "by_condition": count_by(conditions, right),
-        "by_source": count_by(sources, right),
-        "wrong": [
-            Path(row["file"]).name for row, fine in zip(rows, right, strict=True) if not fine
+        "single": _by_set(data, "single", readers, score),
+        "multi": _by_set(data, "multi", readers, score_strings),
+        "single_naive": score(single, answers),
+        "single_box": score(single, boxed),
+        "mixed": [
+            {"file": picture.file.name, "label": picture.label, "read": "/".join(answer.rows)}
+            for picture, answer in zip(mixed, _answers(mixed, readers), strict=True)
         ],
     }
 
 
-def count_by(keys: list[str], right: list[bool]) -> dict[str, dict[str, int]]:
-    """Count how many answers there are for each key, and how many are right."""
-    found: dict[str, dict[str, int]] = defaultdict(lambda: {"n": 0, "right": 0})
-    for key, fine in zip(keys, right, strict=True):
-        found[key]["n"] += 1
-        found[key]["right"] += fine
-    return dict(sorted(found.items()))
+def without_digits(data: Path, readers: Readers) -> dict[str, Any]:
+    """Count the pictures without a handwritten digit in which none is read, by kind.
+
+    Right is where no digit is read; other signs may be.
+    """
+    pictures = pictures_of(data, "photos2/none")
+    answers = _answers(pictures, readers)
+    found = [answer.has_digit for answer in answers]
+    result = summary(pictures, [answer.text for answer in answers], [not some for some in found])
+    return result | {"digit_read": sum(found), "digit_read_share": sum(found) / len(found)}
 
 
-def interval(right: list[bool], sources: list[str]) -> list[float]:
-    """Return the 95 % interval of the accuracy from a bootstrap over sources."""
-    groups = count_by(sources, right)
-    counts = np.array([(group["right"], group["n"]) for group in groups.values()])
-    draws = np.random.default_rng(SEED).integers(len(counts), size=(10_000, len(counts)))
-    sums = counts[draws].sum(axis=1)
-    return [float(end) for end in np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])]
-
-
-def photographs(folder: Path, model: Model) -> dict[str, Any]:
-    """Score the photographs, read by us and in the two simpler ways."""
-    single, multi = read_list(folder, "single.tsv"), read_list(folder, "multi.tsv")
-    refused = 0
-
-    def ours(path: Path) -> str:
-        nonlocal refused
-        reading = read(path, model)
-        refused += not reading.text
-        return reading.text
-
-    def by_network(way: Callable[[Path], npt.NDArray[np.float32]]) -> Answer:
-        return lambda path: str(model.classify(way(path)).argmax())
-
-    result = {"single": score(single, ours)}
-    return result | {
-        "single_refused": refused,
-        "multi": score(multi, ours),
-        "single_naive": score(single, by_network(naive_way)),
-        "single_box": score(single, by_network(box_way)),
+def _by_set(
+    data: Path,
+    name: str,
+    readers: Readers,
+    scored: Callable[[list[Labelled], list[Answer]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Score both sets together, and each under `by_set`."""
+    pictures = {folder: pictures_of(data, f"{folder}/{name}") for folder in SETS}
+    answers = {folder: _answers(some, readers) for folder, some in pictures.items()}
+    together = scored([*chain(*pictures.values())], [*chain(*answers.values())])
+    return together | {
+        "by_set": {folder: scored(pictures[folder], answers[folder]) for folder in SETS}
     }
+
+
+def _answers(pictures: list[Labelled], readers: Readers) -> list[Answer]:
+    return readers.read(picture.file for picture in pictures)
+
+
+def _classes(
+    pictures: list[Labelled], way: Callable[[Path], npt.NDArray[np.float32]], model: Model
+) -> list[str]:
+    """Return the class of each picture that is brought into MNIST's form in a simple way."""
+    images = np.stack([way(picture.file) for picture in pictures])
+    return [str(class_) for class_ in model.classify(images).argmax(axis=1)]
