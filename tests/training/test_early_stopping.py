@@ -1,14 +1,15 @@
 """Runs that end early, and the best checkpoint: exact also after a kill between any two writes."""
 
+import multiprocessing
 import os
 import signal
-import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from faults.inject import at_disk_operation, kill_process
 from tiny import SendSignal, Watch, hashes, kept_metrics, trained
 from tiny import one_thread as one_thread  # a fixture of every test here
@@ -25,15 +26,16 @@ CURVE = {10: 0.5, 20: 0.4, 30: 0.45, 40: 0.35, 50: 0.36, 60: 0.37, 70: 0.38, 80:
 STEPS = 90
 
 
+def by_curve(classify: Any, split: Split) -> dict[str, float]:
+    """Replace `evaluate`: the validation loss is that of `CURVE`."""
+    step = classify.__self__.step
+    return {"loss": CURVE.get(step, 0.6), "accuracy": 0.5}
+
+
 @pytest.fixture(autouse=True)
 def losses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the validation loss be that of `CURVE`."""
-
-    def evaluate(classify: Any, split: Split) -> dict[str, float]:
-        step = classify.__self__.step
-        return {"loss": CURVE.get(step, 0.6), "accuracy": 0.5}
-
-    monkeypatch.setattr(session, "evaluate", evaluate)
+    monkeypatch.setattr(session, "evaluate", by_curve)
 
 
 def patient(run_dir: Path, patience: int, *hooks: Hook, **options: Any) -> Any:
@@ -102,22 +104,39 @@ def test_patience_below_1_is_refused() -> None:
 # --- kills
 
 
-def in_a_fork(work: Callable[[], object]) -> int:
-    """Do work in a forked process, and return its exit code, -N if signal N ended it."""
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
+# Not forked from this process: torch refuses to train in a fork of one whose autograd has threads,
+# as another test may have left it.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
 OPTIONS: dict[str, Any] = {"optimizer": "adam", "keep_best": True}
+
+
+def exit_code(work: Callable[..., object], *arguments: object) -> int | None:
+    """Return the exit code of work in a process of its own: -N if signal N ended it."""
+    process = FORKS.Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def train_until(operation: int, run_dir: Path) -> None:
+    """Train with patience 2, and be killed before a disk operation, counted from 1."""
+    torch.set_num_threads(1)
+    session.evaluate = by_curve
+    at_disk_operation(operation, kill_process)
+    patient(run_dir, 2, **OPTIONS)
+
+
+def die(*arguments: object) -> None:
+    """Replace `evaluate`: the process is killed when it begins."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def train_until_validation(run_dir: Path) -> None:
+    """Train, and be killed in the first validation pass."""
+    torch.set_num_threads(1)
+    session.evaluate = die
+    trained(run_dir, steps=10, keep_best=True)
 
 
 def killed(run_dir: Path, *, before: int) -> bool:
@@ -125,12 +144,7 @@ def killed(run_dir: Path, *, before: int) -> bool:
 
     Each of the directory's newest folders may then be there or not, and half of each file.
     """
-
-    def work() -> None:
-        at_disk_operation(before, kill_process)
-        patient(run_dir, 2, **OPTIONS)
-
-    code = in_a_fork(work)
+    code = exit_code(train_until, before, run_dir)
     assert code in (0, -signal.SIGKILL)
     return code != 0
 
@@ -182,16 +196,9 @@ def test_ctrl_c_changes_neither_the_end_nor_the_best(at: int, tmp_path: Path) ->
 
 
 def test_a_kill_after_the_last_checkpoint_still_leads_to_its_validation_pass(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    def die(*arguments: object) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def work() -> None:
-        monkeypatch.setattr(session, "evaluate", die)
-        trained(tmp_path, steps=10, keep_best=True)
-
-    assert in_a_fork(work) == -signal.SIGKILL
+    assert exit_code(train_until_validation, tmp_path) == -signal.SIGKILL
     assert found(tmp_path / "checkpoints")
     assert not found(tmp_path / "best")
     watch = Watch()
