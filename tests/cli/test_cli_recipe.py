@@ -134,6 +134,10 @@ def test_wrong_usage_is_one_line_with_the_way_out(arguments: list[str], message:
     assert not Path("runs").exists()
 
 
+def test_a_flag_without_a_value_is_named_without_one() -> None:
+    assert refusal("train", "--as_is", exit_code=2).endswith("use --as-is")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -40,8 +40,10 @@ class TrainingCommand(click.Command):
         name = (SPELLINGS | _FLAGS).get(name, name)
         flag = f"--{name.replace('_', '-')}"
         value = _value_of(option, given)
-        if any(flag in parameter.opts for parameter in self.params):
-            return f"{flag} {value or 'VALUE'}"
+        for parameter in self.params:
+            if flag in parameter.opts:
+                takes_value = not getattr(parameter, "is_flag", False)
+                return f"{flag} {value or 'VALUE'}" if takes_value else flag
         if name not in FIELDS:
             return None
         return f"--set {name}={value or ('true' if FIELDS[name] is bool else 'VALUE')}"
