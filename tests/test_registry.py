@@ -169,5 +169,5 @@ def test_the_command_line_takes_a_network_of_the_users_own(own: str, tmp_path: P
     wrong = subprocess.run(
         [*command[:-3], "nosuch"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
-    assert wrong.returncode == 2
+    assert wrong.returncode == 3
     assert "no network is called 'nosuch': expected cnn, cnn-bn, deep" in wrong.stderr

@@ -35,11 +35,19 @@ class Registry(Generic[Part]):
         self._home = home
         self._named_by = named_by or f"--set {kind}={{name}}"
         self._parts: dict[str, Part] = {}
+        self._unlisted: set[str] = set()
 
-    def register(self, name: str) -> Callable[[Part], Part]:
-        """Return a decorator that adds a part under a name."""
+    def register(self, name: str, *, listed: bool = True) -> Callable[[Part], Part]:
+        """Return a decorator that adds a part under a name.
+
+        Args:
+            name: its name.
+            listed: whether it is among `names`; not where it is known only to be refused.
+        """
 
         def add(part: Part) -> Part:
+            if not listed:
+                self._unlisted.add(name)
             if self._parts.setdefault(name, part) is not part:
                 raise RecipeError(f"two {self.kind}s are called {name!r}: choose another name")
             return part
@@ -47,11 +55,15 @@ class Registry(Generic[Part]):
         return add
 
     def names(self) -> list[str]:
-        """Return the names of all parts, the package's own included, in alphabetical order."""
+        """Return the names that a person may choose from, in alphabetical order."""
+        self._import_own()
+        return sorted(self._parts.keys() - self._unlisted)
+
+    def _import_own(self) -> None:
+        """Import the package's own parts."""
         home = import_module(self._home)
         for module in iter_modules(getattr(home, "__path__", ())):
             import_module(f"{self._home}.{module.name}")
-        return sorted(self._parts)
 
     @staticmethod
     def is_own(name: str) -> bool:
@@ -65,7 +77,9 @@ class Registry(Generic[Part]):
             RecipeError: no part has this name; the line says how a part of the user's own is named,
                 or lists those that there are.
         """
-        if name not in self._parts and name not in self.names():
+        if name not in self._parts:
+            self._import_own()
+        if name not in self._parts:
             if self.is_own(name):
                 raise RecipeError(
                     f"the {self.kind} is {name}, which is your own: name it with "

@@ -57,7 +57,6 @@ def test_a_drawing_must_be_a_png_file(tmp_path: Path) -> None:
     ("args", "says"),
     [
         (["train", "--steps", "-1"], "--steps"),
-        (["train", "--recipe", "none"], "--recipe"),
         (["train", "--nothing"], "--nothing"),
         (["report"], "R..."),
         (["nothing"], "nothing"),

@@ -46,10 +46,22 @@ def test_combinations_of_a_grid_can_be_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", ["learning_rat=1,2", "batch_size=50,many", "batch_size=50,,100", "optimizer=sgd,no"]
+    ("settings", "says"),
+    [
+        ("learning_rat=1,2", "learning_rat"),
+        ("batch_size=50,many", "batch_size='many'"),
+        ("batch_size=50,,100", "between two commas"),
+        ("batch_size=50,0", "batch_size=0: expected 1 to"),
+    ],
 )
-def test_a_wrong_grid_is_wrong_usage(settings: str, tmp_path: Path) -> None:
-    assert "--set" in refusal(*COMMAND, "--set", settings, "--run-dir", tmp_path, exit_code=2)
+def test_a_wrong_grid_is_wrong_usage(settings: str, says: str, tmp_path: Path) -> None:
+    assert says in refusal(*COMMAND, "--set", settings, "--run-dir", tmp_path, exit_code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grid_over_an_optimizer_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    line = refusal(*COMMAND, "--set", "optimizer=sgd,no", "--run-dir", tmp_path)
+    assert "no optimizer is called 'no'" in line
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,6 +25,7 @@ with locked(Path(sys.argv[1])):
 
 
 def test_a_second_holder_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
     with locked(tmp_path / "run"):
         holder = json.loads((tmp_path / "run" / ".lock").read_text())
         assert holder["pid"] == os.getpid()
@@ -36,6 +37,15 @@ def test_a_second_holder_is_refused_and_told_who_the_first_is(tmp_path: Path) ->
     assert list((tmp_path / "run").iterdir()) == []
     with locked(tmp_path / "run"):
         pass
+
+
+def test_a_directory_that_was_created_for_nothing_is_removed(tmp_path: Path) -> None:
+    with locked(tmp_path / "not" / "there" / "yet"):
+        assert (tmp_path / "not" / "there" / "yet" / ".lock").exists()
+    assert not (tmp_path / "not").exists()
+    with locked(tmp_path / "runs" / "a"):
+        (tmp_path / "runs" / "b").mkdir()  # another run's
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["b"]
 
 
 def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:

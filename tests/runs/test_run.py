@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from tiny import tiny_dataset, tiny_recipe
 
+from cnn_mnist.data.origin import Origin
 from cnn_mnist.errors import CnnMnistWarning, RunError
 from cnn_mnist.runs.identity import (
     Identity,
-    data_name,
     data_of_run,
+    data_source,
     read_identity,
     write_identity,
 )
@@ -172,12 +173,17 @@ def test_data_that_only_has_the_name_of_the_runs_is_not_taken_for_it(identity: I
         assert data_of_run("r", own, other, asked=True) is other
 
 
-def test_the_path_of_a_users_own_data_is_not_guessed(identity: Identity) -> None:
-    assert data_name(None) == "auto"
-    assert data_name(replace(identity, dataset="mnist")) == "mnist"
-    assert data_name(replace(identity, dataset="digits")) == "digits"
-    with pytest.raises(RunError, match=r"'tiny'.*--data"):
-        data_name(identity)
+def test_the_path_of_a_users_own_data_is_kept_and_never_guessed(
+    identity: Identity, tmp_path: Path
+) -> None:
+    assert data_source(replace(identity, dataset="mnist"), "r") == ("mnist", False)
+    with pytest.raises(RunError, match=r"r was trained on 'tiny'.*--data"):
+        data_source(identity, "r")
+    kept = replace(identity, origin=Origin.of("tiny", as_is=True))
+    write_identity(Run(tmp_path), kept)
+    assert read_identity(Run(tmp_path)) == kept
+    assert data_source(kept, "r") == (str(Path.cwd() / "tiny"), True)
+    assert not identity.differences(kept)
 
 
 def test_a_line_of_metrics_that_is_nested_too_deeply_is_skipped(tmp_path: Path) -> None:

@@ -154,6 +154,16 @@ def nothing(run):
 def fails(run):
     raise KeyError("token")
 
+def no_argument():
+    return Plain()
+
+def two_arguments(run, other):
+    return Plain()
+
+class Keyword(Hook):
+    def __init__(self, *, token):
+        pass
+
 number = 7
 """
 
@@ -186,6 +196,9 @@ def test_a_factory_or_a_class_in_a_module_or_file_makes_a_hook(
     [
         ("nothing", "returned a NoneType and not a hook: write a function (run: Run) -> Hook"),
         ("fails", "cannot be made: KeyError: 'token'"),
+        ("no_argument", "is called with one argument, the run, but takes (): write a function"),
+        ("two_arguments", "but takes (run, other): write a function (run: Run) -> Hook"),
+        ("Keyword", "but takes (*, token): write a function (run: Run) -> Hook, or a class"),
         ("number", "is not a function"),
         ("nosuch", "nosuch"),
     ],

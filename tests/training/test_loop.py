@@ -54,12 +54,19 @@ class Poison(Hook):
 
 def test_a_non_finite_loss_names_its_step_and_is_never_saved(tmp_path: Path) -> None:
     watch = Watch()
-    with pytest.raises(NonFiniteLossError, match=r"nan at step 13: lower .* learning rate"):
+    with pytest.raises(NonFiniteLossError, match=r"nan at step 13: lower .* learning rate") as hit:
         trained(tmp_path, hooks=(Poison(at=12), watch))
+    newest = tmp_path / "checkpoints" / "step-00000010"
+    assert str(hit.value).endswith(f"the newest checkpoint is {newest}")
     checkpoint = load(found(tmp_path / "checkpoints")[0])
     assert checkpoint.step == 10
     assert all(tensor.isfinite().all() for tensor in checkpoint.weights.values())
     assert watch.ended == 1
+
+
+def test_a_non_finite_loss_before_the_first_checkpoint_names_none(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="learning rate; no checkpoint was written yet"):
+        trained(tmp_path, hooks=(Poison(at=2),))
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
@@ -104,8 +111,8 @@ def test_a_failing_hook_is_named_with_the_checkpoint_to_go_on_from(tmp_path: Pat
 
 
 def test_an_error_of_this_package_in_a_hook_is_passed_on(tmp_path: Path) -> None:
-    with pytest.raises(NonFiniteLossError, match=r"^mine$"):
-        trained(tmp_path, hooks=(Dies(NonFiniteLossError("mine")),))
+    with pytest.raises(RunError, match=r"^mine$"):
+        trained(tmp_path, hooks=(Dies(RunError("mine")),))
 
 
 @pytest.mark.parametrize(

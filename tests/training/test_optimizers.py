@@ -15,7 +15,12 @@ from cnn_mnist.errors import RecipeError, RunError
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.training.muon import MuonWithAdamW
 from cnn_mnist.training.optimizer_state import load_state, state_of
-from cnn_mnist.training.optimizers import OPTIMIZERS, build_optimizer, can_be_recorded
+from cnn_mnist.training.optimizers import (
+    OPTIMIZERS,
+    build_optimizer,
+    can_be_recorded,
+    require_usable_optimizer,
+)
 
 REFUSED = {"LBFGS", "SparseAdam"}
 TORCH = sorted(
@@ -55,7 +60,17 @@ def test_a_resumed_run_ends_with_the_same_bits(changes: dict[str, Any], tmp_path
 
 
 def test_every_optimizer_of_torch_has_its_name() -> None:
-    assert {"RMSprop", "Adagrad", "NAdam", "Muon", "SGD", *REFUSED} <= set(OPTIMIZERS.names())
+    assert {"RMSprop", "Adagrad", "NAdam", "Muon", "SGD"} <= set(OPTIMIZERS.names())
+
+
+def test_every_optimizer_that_is_listed_can_be_used() -> None:
+    for name in OPTIMIZERS.names():
+        require_usable_optimizer(tiny_recipe(optimizer=name))
+    assert not set(REFUSED) & set(OPTIMIZERS.names())
+    with pytest.raises(RecipeError) as caught:
+        OPTIMIZERS.get("Foo")
+    assert "RMSprop" in str(caught.value)
+    assert not any(name in str(caught.value) for name in REFUSED)
 
 
 @pytest.mark.parametrize(

@@ -74,26 +74,39 @@ def data_option(command: Command) -> Command:
     return _source_option(as_is_option(command))
 
 
-def load_data(data: str | None, data_dir: Path | None, identity: "Identity | None") -> "Dataset":
+def load_data(
+    data: str | None,
+    data_dir: Path | None,
+    identity: "Identity | None",
+    *,
+    what: object = "the run",
+) -> "Dataset":
     """Load the data set that was asked for, else the run's own, else `auto`.
 
     A `CnnMnistWarning` names both where it is not the one that the run was trained on.
 
+    Args:
+        data: what `--data` says.
+        data_dir: what `--data-dir` says.
+        identity: of the run, where there is one.
+        what: the run, as the subject of messages.
+
     Raises:
         DataError: see `cnn_mnist.reading.training_pictures.load`.
-        RunError: see `cnn_mnist.runs.identity.data_name` and `data_of_run`.
+        RunError: see `cnn_mnist.cli.run_data.load_again`.
     """
+    from cnn_mnist.cli.run_data import load_again
     from cnn_mnist.data.catalog import SOURCES
     from cnn_mnist.reading.training_pictures import load
-    from cnn_mnist.runs.identity import data_name, data_of_run
+    from cnn_mnist.runs.identity import data_of_run
 
     as_is = click.get_current_context().meta.get(_AS_IS, False)
     if as_is and (data is None or data in SOURCES):
         raise click.UsageError("--as-is is for data of your own: name it with --data")
-    dataset = load(data or data_name(identity), data_dir, as_is=as_is)
-    if identity:
-        return data_of_run("the run", identity, dataset, asked=data is not None)
-    return dataset
+    if data is None and identity:
+        return load_again(identity, data_dir, what)
+    dataset = load(data or "auto", data_dir, as_is=as_is)
+    return data_of_run(what, identity, dataset, asked=True) if identity else dataset
 
 
 def model_file(path: Path | None) -> Path:

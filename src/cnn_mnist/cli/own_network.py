@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cnn_mnist.errors import RecipeError, needs_extra
+from cnn_mnist.errors import needs_extra
 
 own_network_option = click.option(
     "--network",
@@ -26,23 +26,21 @@ def resolve_network(text: str) -> str:
     """Import a network that `--network` names, and return its name in a recipe.
 
     Raises:
-        click.BadParameter: there is no such network.
+        RecipeError: there is no such network.
     """
     with needs_extra("train", "a network"):
         import torch  # noqa: F401 - so that the user's module is not blamed for a missing torch
     from cnn_mnist.networks import NETWORKS
 
-    try:
-        return NETWORKS.resolve(text)
-    except RecipeError as error:
-        raise click.BadParameter(str(error), param_hint="'--network'") from error
+    return NETWORKS.resolve(text)
 
 
 def network_of_run(text: str | None, path: Path | None) -> str | None:
     """Return the name of a run's network, for a command that takes a run or a model file.
 
     Raises:
-        click.UsageError: the path is not a run directory, or there is no such network.
+        click.UsageError: the path is not a run directory.
+        RecipeError: there is no such network.
     """
     if text is None:
         return None

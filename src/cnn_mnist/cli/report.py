@@ -42,7 +42,7 @@ def report(
     worst mistakes, filters, and the activations of one digit. Several runs are shown side by side.
     The test metrics are computed from each run's best or newest checkpoint.
     """
-    from cnn_mnist.runs.identity import data_name, data_of_run, require_identity
+    from cnn_mnist.runs.identity import data_of_run, require_identity
     from cnn_mnist.runs.run import Run
 
     with needs_extra("train", "a report"):
@@ -55,10 +55,10 @@ def report(
     summaries = []
     for run_dir in run_dirs:
         identity = require_identity(Run(run_dir))
-        name = data or data_name(identity)
-        if name not in datasets:
-            datasets[name] = load_data(name, data_dir, None)
-        dataset = data_of_run(run_dir, identity, datasets[name], asked=data is not None)
+        key = data or identity.dataset_sha256
+        if key not in datasets:
+            datasets[key] = load_data(data, data_dir, None if data else identity, what=run_dir)
+        dataset = data_of_run(run_dir, identity, datasets[key], asked=data is not None)
         summaries.append(summarize(run_dir, dataset))
     path = out or Run(run_dirs[0]).report_file
     if out is None and len(run_dirs) > 1:

@@ -1,24 +1,26 @@
 """The command `cnn-mnist train`."""
 
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cnn_mnist.cli.options import FILE, load_data
-from cnn_mnist.cli.output import emit, layer_text
+from cnn_mnist.cli.output import emit
 from cnn_mnist.cli.report import write_report_of
 from cnn_mnist.cli.run_names import default_run_dir
 from cnn_mnist.cli.spellings import TrainingCommand
 from cnn_mnist.cli.training_options import RecipeFlags, training_options
-from cnn_mnist.errors import CnnMnistWarning, needs_extra
+from cnn_mnist.errors import CnnMnistWarning, WorkerError, needs_extra
 
 if TYPE_CHECKING:
     from cnn_mnist.classifier import Classifier
     from cnn_mnist.data.dataset import Dataset
     from cnn_mnist.recipe import Recipe
+    from cnn_mnist.runs.identity import Identity
     from cnn_mnist.runs.run import Run
     from cnn_mnist.training.hooks import Hook
 
@@ -107,7 +109,7 @@ def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> Non
     """
     with needs_extra("train", "training"):
         from cnn_mnist.training.distributed import Group
-        from cnn_mnist.training.launch import is_worker, launch, report_errors
+        from cnn_mnist.training.launch import is_worker, launch
         from cnn_mnist.training.malloc import tune_malloc
 
     if (workers > 1 or max_restarts) and not is_worker():
@@ -119,10 +121,22 @@ def train(workers: int, max_restarts: int, as_json: bool, **options: Any) -> Non
             "ignore", CnnMnistWarning
         )  # the main process prints the same warnings
     tune_malloc()
-    with report_errors() if is_worker() else nullcontext():
+    with _errors_for_the_agent() if is_worker() else nullcontext():
         result = _train(is_main, **options)
         if is_main:
             emit(result, as_json=as_json, text=_summary(result))
+
+
+@contextmanager
+def _errors_for_the_agent() -> Iterator[None]:
+    """Leave an error to the agent, which prints it once; each worker sees wrong usage, too."""
+    from cnn_mnist.training.launch import report_errors
+
+    with report_errors():
+        try:
+            yield
+        except click.UsageError as error:
+            raise WorkerError(error.format_message(), error.exit_code) from error
 
 
 def _train(
@@ -143,6 +157,7 @@ def _train(
 ) -> dict[str, Any]:
     """Train in this process; the main one evaluates, exports and returns the result."""
     from cnn_mnist.classifier import Classifier
+    from cnn_mnist.cli.preflight import require_end
     from cnn_mnist.export.start import read_start
     from cnn_mnist.runs.identity import read_identity, recipe_and_seed
     from cnn_mnist.runs.run import Run
@@ -150,9 +165,7 @@ def _train(
     identity = read_identity(Run(run_dir)) if run_dir else None
     recipe = flags.recipe(identity.recipe if identity else None)
     recipe, seed = recipe_and_seed(identity, recipe, seed)
-    # of a run with replay, the identity is that of the mix: training compares it
-    dataset = load_data(data, data_dir, None if recipe.replay else identity)
-    known = load_data("auto", data_dir, None) if recipe.replay else None
+    dataset, known = _data(recipe, identity, data, data_dir)
     recipe = flags.with_epochs(recipe, len(dataset.train))
     start = read_start(start_source) if start_source else None
     last = f"from{start.sha256[:8]}-seed{seed}" if start else f"seed{seed}"
@@ -162,16 +175,32 @@ def _train(
     )
     hooks: list[Hook] = []
     if is_main:
-        hooks = _hooks(run, log_tensors, log_every, own_hooks, patience, tensorboard=tensorboard)
-        _announce(run, classifier.recipe, dataset, seed)
+        require_end(run, classifier.recipe, (known or dataset).classes, log_tensors)
+        hooks = _hooks(
+            run, dataset, log_tensors, log_every, own_hooks, patience, tensorboard=tensorboard
+        )
     classifier.train(dataset, hooks=hooks, keep_best=keep_best, known=known)
     if is_main and classifier.stopped:
         click.echo(f"stopped before step {recipe.steps:,}: {classifier.stopped}", err=True)
     return _finish(classifier, dataset, known) if is_main else {}
 
 
+def _data(
+    recipe: "Recipe", identity: "Identity | None", data: str | None, data_dir: Path | None
+) -> "tuple[Dataset, Dataset | None]":
+    """Load what to train on, and what a recipe with `replay` mixes in."""
+    if not recipe.replay:
+        return load_data(data, data_dir, identity), None
+    from cnn_mnist.cli.run_data import load_own
+
+    # the identity of such a run is that of the mix: training compares it
+    own = load_own(identity, data_dir, "the run") if identity and data is None else None
+    return own or load_data(data, data_dir, None), load_data("auto", data_dir, None)
+
+
 def _hooks(
     run: "Run",
+    dataset: "Dataset",
     log_tensors: str | None,
     log_every: int,
     own_hooks: tuple[str, ...],
@@ -180,9 +209,10 @@ def _hooks(
     tensorboard: bool,
 ) -> "list[Hook]":
     """Return the hooks that the flags ask for."""
+    from cnn_mnist.cli.announcement import announcement
     from cnn_mnist.training.hooks import HOOKS, EarlyStopping, LogTensors, make_hook
 
-    hooks = [HOOKS.get("progress")(run)]
+    hooks = [announcement(dataset), HOOKS.get("progress")(run)]
     if log_tensors:
         hooks.append(LogTensors(log_tensors.split(","), every=log_every))
     if tensorboard:
@@ -191,23 +221,6 @@ def _hooks(
     if patience:
         hooks.append(EarlyStopping(patience))
     return hooks
-
-
-def _announce(run: "Run", recipe: "Recipe", dataset: "Dataset", seed: int) -> None:
-    """Show the network's layers and what is about to be trained."""
-    from cnn_mnist.networks.build import build
-    from cnn_mnist.networks.table import describe
-    from cnn_mnist.networks.trace import layer_table
-    from cnn_mnist.runs.checkpoint import found, step_of
-
-    click.echo(layer_text(describe(layer_table(build(recipe, dataset.classes)))), err=True)
-    done = found(run.checkpoints)
-    going_on = f", going on from step {step_of(done[0]):,}" if done else ""
-    click.echo(
-        f"\n{recipe.name} on {dataset.name} ({len(dataset.train):,} images), seed {seed}, "
-        f"to step {recipe.steps:,} in {run.path}{going_on}",
-        err=True,
-    )
 
 
 def _finish(

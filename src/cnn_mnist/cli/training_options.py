@@ -1,8 +1,14 @@
-"""Define the flags of the commands that train, and turn their values into a recipe."""
+"""Define the flags of the commands that train, and turn their values into a recipe.
 
-from collections.abc import Callable, Mapping
+Wrong usage, exit code 2, is what the command line alone shows to be wrong: a flag or field that
+there is not, a value of the wrong type or beyond its range. The name of something that does not
+exist, be it a recipe, an optimizer or a module of the user's, is bad input, exit code 3.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import wraps
+from itertools import product
 from typing import Any
 
 import click
@@ -41,12 +47,13 @@ class RecipeFlags:
             own: the recipe of a run that is continued: the default.
 
         Raises:
-            click.UsageError: a flag names no field or part, or two flags set the same field.
-            RecipeError: a value is impossible, the optimizer does not take its settings, or a file
-                names a part of the user's own that no flag names.
+            click.UsageError: a flag names no field, a value is of the wrong type or beyond its
+                range, or two flags set the same field.
+            RecipeError: there is no such recipe or part, the optimizer does not take its settings,
+                or a file names a part of the user's own that no flag names.
         """
         changes = self._changes()
-        recipe = with_settings(self._base(own), changes)
+        recipe = _changed(self._base(own), changes)
         with needs_extra("train", "training"):
             from cnn_mnist.training.parts import require_known_parts
         require_known_parts(recipe)
@@ -63,6 +70,7 @@ class RecipeFlags:
 
         Raises:
             click.UsageError: see `recipe`; or steps are wanted for epochs of several batch sizes.
+            RecipeError: there is no such part.
         """
         grid: dict[str, list[Any]] = {}
         single: list[str] = []
@@ -73,7 +81,7 @@ class RecipeFlags:
                 continue
             if field in grid:
                 raise click.UsageError(f"{field} is set twice: list all of its values once")
-            grid[field] = [_named_by_flag(field, value, "--set") for value in values]
+            grid[field] = [_named(field, value) for value in values]
         if self.epochs is not None and not grid.keys().isdisjoint({"batch_size", "steps"}):
             raise click.UsageError("--epochs with several batch sizes or steps: give --steps only")
         rest = replace(self, settings=tuple(single))
@@ -84,36 +92,44 @@ class RecipeFlags:
     def _base(self, own: Recipe | None) -> Recipe:
         if self.recipe_name is None:
             return own or RECIPES["standard"]
-        if not self.recipe_name.endswith(".toml") and self.recipe_name not in RECIPES:
-            _usage(load_recipe, self.recipe_name, hint="--recipe")
         return load_recipe(self.recipe_name)
 
     def _changes(self) -> dict[str, Any]:
         """Return the value of each field that a flag sets."""
         changes: dict[str, Any] = {}
-        given = [(name, getattr(self, name), _flag(name)) for name in _SHORTHANDS]
-        given += [(*_usage(parse_setting, text), "--set") for text in self.settings]
-        for field, value, flag in given:
+        given = [(name, getattr(self, name)) for name in _SHORTHANDS]
+        given += [_usage(parse_setting, text) for text in self.settings]
+        for field, value in given:
             if value is None:
                 continue
             if field in changes:
                 raise click.UsageError(f"{field} is set twice: say it once")
-            changes[field] = _named_by_flag(field, value, flag)
+            changes[field] = _named(field, value)
         if self.epochs is not None and "steps" in changes:
             raise click.UsageError("--epochs and --steps exclude each other: give one of them")
         return changes
 
 
-def _flag(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
+def require_grid(recipe: Recipe, grid: Mapping[str, Sequence[Any]]) -> None:
+    """Raise `click.UsageError` where a combination of a grid has a value beyond its range."""
+    for values in product(*grid.values()):
+        _changed(recipe, dict(zip(grid, values, strict=True)))
 
 
-def _usage(function: Callable[[str], Any], text: str, *, hint: str = "--set") -> Any:
-    """Call a function with what a flag says; its `RecipeError` is wrong usage of that flag."""
+def _changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with what flags change; its `RecipeError` is wrong usage."""
+    try:
+        return with_settings(recipe, changes)
+    except RecipeError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _usage(function: Callable[[str], Any], text: str) -> Any:
+    """Call a function with what `--set` says; its `RecipeError` is wrong usage."""
     try:
         return function(text)
     except RecipeError as error:
-        raise click.BadParameter(str(error), param_hint=f"'{hint}'") from error
+        raise click.BadParameter(str(error), param_hint="'--set'") from error
 
 
 def _registries() -> Mapping[str, Any]:
@@ -122,12 +138,14 @@ def _registries() -> Mapping[str, Any]:
     return REGISTRIES
 
 
-def _named_by_flag(field: str, value: Any, flag: str) -> Any:
-    """Return a field's value; the part that it names exists, and is imported where it must be."""
+def _named(field: str, value: Any) -> Any:
+    """Return a field's value; the part that it names exists, and is imported where it must be.
+
+    Raises:
+        RecipeError: there is no such part.
+    """
     registry = _registries().get(field)
-    if registry is None or not isinstance(value, str):
-        return value
-    return _usage(registry.resolve, value, hint=flag)
+    return registry.resolve(value) if registry and isinstance(value, str) else value
 
 
 def _complete(_: object, __: object, incomplete: str) -> list[CompletionItem]:

@@ -11,7 +11,7 @@ from cnn_mnist.cli.options import FILE, load_data
 from cnn_mnist.cli.output import emit, table
 from cnn_mnist.cli.run_names import default_run_dir
 from cnn_mnist.cli.spellings import TrainingCommand
-from cnn_mnist.cli.training_options import RecipeFlags, training_options
+from cnn_mnist.cli.training_options import RecipeFlags, require_grid, training_options
 from cnn_mnist.errors import needs_extra
 
 
@@ -80,6 +80,7 @@ def trials(
 
     flags, grid = flags.without_grid()
     recipe = flags.recipe()
+    require_grid(recipe, grid)
     dataset = load_data(data, data_dir, None)
     recipe = flags.with_epochs(recipe, len(dataset.train))
     run_dir = run_dir or default_run_dir(recipe, dataset.name, "grid" if grid else "trials")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cnn_mnist.data.batch_order import BatchOrder
 from cnn_mnist.data.class_names import checked_names, default_names
+from cnn_mnist.data.origin import Origin
 from cnn_mnist.data.split import stratified
 from cnn_mnist.errors import DataError
 
@@ -117,6 +118,8 @@ class Dataset:
     validation_indices: npt.NDArray[np.int64] | None = field(default=None, repr=False)
     """Where the validation images were among all training images, ascending; None where they are
     not at random places, see `from_arrays`."""
+    origin: Origin | None = None
+    """Where it was read; None where it has a name of the catalogue, or was made in Python."""
 
     def __post_init__(self) -> None:
         classes = 1 + max(int(split.labels.max()) for split in self.splits.values())
@@ -253,4 +256,4 @@ class Dataset:
             class_names=self.class_names,
             first=True,
         )
-        return old if old.sha256 == sha256 else self
+        return replace(old, origin=self.origin) if old.sha256 == sha256 else self

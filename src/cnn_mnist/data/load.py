@@ -8,6 +8,7 @@ file there is an error, and the search does not silently go on.
 import os
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from cnn_mnist.data.dataset import Dataset
 from cnn_mnist.data.fetch import cache_directory, fetch
 from cnn_mnist.data.idx_folder import read_idx_folder
 from cnn_mnist.data.layouts import FORMS, parse, read_source
+from cnn_mnist.data.origin import Origin
 from cnn_mnist.data.picture_folder import PictureReader
 from cnn_mnist.errors import CnnMnistWarning, DataError, DownloadError, os_errors_as
 
@@ -73,11 +75,12 @@ def _load_path(name: str, *, as_is: bool, reader: PictureReader | None) -> Datas
                 f"{FORMS}"
             )
         try:
-            return read_source(path, emnist, reader).to_dataset(as_is=as_is)
+            dataset = read_source(path, emnist, reader).to_dataset(as_is=as_is)
         except DataError as error:
             if str(error).startswith(str(path)):
                 raise
             raise DataError(f"{path}: {error}") from error
+    return replace(dataset, origin=Origin.of(name, as_is=as_is))
 
 
 def _load_named(source: Source, data_dir: Path | None) -> Dataset:

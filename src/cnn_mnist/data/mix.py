@@ -32,8 +32,8 @@ def mix(own: Dataset, known: Dataset, replay: float) -> Dataset:
     """
     if own.sha256 == known.sha256:
         raise DataError(
-            f"the recipe mixes {known.name} into pictures of your own, and {own.name} is "
-            f"{known.name}: name your pictures with --data, or train with another recipe"
+            f"the recipe mixes {known.name} into pictures of your own, and there are no others: "
+            "name your pictures with --data, or train with another recipe"
         )
     own = own.numbered_as(known.class_names)
     replayed = _some(known.train)
@@ -51,6 +51,7 @@ def mix(own: Dataset, known: Dataset, replay: float) -> Dataset:
         known.validation,
         own.test,
         known.class_names,
+        origin=own.origin,
     )
 
 

@@ -2,13 +2,17 @@
 
 import ast
 import copy
+import io
 import json
 import logging
+import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +22,7 @@ import torch
 from torch import nn
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import ExportError, first_line, os_errors_as
+from cnn_mnist.errors import CnnMnistError, ExportError, first_line, os_errors_as
 from cnn_mnist.export.int8 import pack_kernels, quantize, require_few_changes
 from cnn_mnist.export.parity import compare, require_parity
 from cnn_mnist.files import replace_with
@@ -26,6 +30,8 @@ from cnn_mnist.inference.model import Model
 from cnn_mnist.networks.classify import classify
 
 _PREFIX: Final = "network."
+_PLACE: Final = re.compile(r'File "([^"\n]+)", line (\d+), in \w+\n\s*(.+)')
+"""Where in the user's code torch's translation has failed, as its error tells it."""
 
 
 class _WithProbabilities(nn.Module):
@@ -91,6 +97,27 @@ def export_onnx(
     return result
 
 
+def require_exportable(model: nn.Module) -> None:
+    """Raise `ExportError` where a network cannot be exported, before it is trained.
+
+    It is exported to a temporary file, which must open and classify an image.
+
+    Args:
+        model: the network; it stays as it is.
+    """
+    proto = onnx_graph(model)
+    with TemporaryDirectory(prefix="cnn-mnist-") as folder:
+        path = Path(folder, "model.onnx")
+        with os_errors_as(ExportError, f"{path} cannot be written"):
+            path.write_bytes(proto.SerializeToString())
+        try:
+            Model(path).classify(np.zeros((1, IMAGE_SIZE, IMAGE_SIZE), np.uint8))
+        except CnnMnistError as error:
+            raise ExportError(
+                f"the network {type(model).__name__} cannot be used as ONNX: {error}"
+            ) from error
+
+
 def onnx_graph(model: nn.Module) -> onnx.ModelProto:
     """Return a network's ONNX graph, its nodes and weights named after the network's layers.
 
@@ -100,7 +127,8 @@ def onnx_graph(model: nn.Module) -> onnx.ModelProto:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # torch's own account of what it does and why it fails
     try:
-        with warnings.catch_warnings():
+        # torch prints the graph up to where it fails
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # deprecations inside torch's exporter
             program = torch.onnx.export(
                 _WithProbabilities(copy.deepcopy(model)).cpu().eval(),
@@ -124,10 +152,12 @@ def onnx_graph(model: nn.Module) -> onnx.ModelProto:
 
 
 def _cause(error: BaseException) -> str:
-    """Return the first line of what has caused an error of the exporter, which only says where."""
+    """Return the first line of what has caused an error of the exporter, and the user's line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {first_line(error)}"
+    place = _PLACE.search(str(error))
+    where = f" ({Path(place[1]).name}, line {place[2]}: {place[3].strip()})" if place else ""
+    return f"{type(error).__name__}: {first_line(error)}{where}"
 
 
 def _name(graph: onnx.GraphProto) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from cnn_mnist.data.dataset import IMAGE_SIZE
-from cnn_mnist.errors import RecipeError, first_line
+from cnn_mnist.errors import CnnMnistWarning, RecipeError, first_line
 from cnn_mnist.networks.eval_mode import in_eval_mode
 from cnn_mnist.networks.registry import NETWORKS
 
@@ -58,6 +58,8 @@ def build_own(name: str, classes: int, *, dropout: float, seed: int | None) -> n
 def require_trainable(name: str, classes: int, *, dropout: float, workers: int) -> None:
     """Raise `RecipeError` where a user's own network cannot do a training step.
 
+    A `CnnMnistWarning` says where it seems to end in a softmax.
+
     Args:
         name: see `build_own`.
         classes: see `build_own`.
@@ -68,10 +70,18 @@ def require_trainable(name: str, classes: int, *, dropout: float, workers: int) 
     try:
         with torch.random.fork_rng(devices=[]):
             images = torch.rand(3, 1, IMAGE_SIZE, IMAGE_SIZE)
-            loss = F.cross_entropy(model(images), torch.zeros(3, dtype=torch.int64))
+            logits = model(images)
+            loss = F.cross_entropy(logits, torch.zeros(3, dtype=torch.int64))
             loss.backward()  # type: ignore[no-untyped-call]
     except Exception as error:
         raise RecipeError(f"network {name} cannot be trained: {_reason(error)}") from error
+    if _are_probabilities(logits):
+        warnings.warn(
+            f"network {name} gives probabilities, which sum to 1, and logits are expected: remove "
+            "the softmax at its end, as the loss has its own",
+            CnnMnistWarning,
+            stacklevel=2,
+        )
     unused = [
         key
         for key, parameter in model.named_parameters()
@@ -135,6 +145,11 @@ def _require_storable(name: str, model: nn.Module) -> None:
                 f"network {name} keeps {key} as {type(value).__name__}, which a checkpoint cannot "
                 "hold: keep tensors only"
             )
+
+
+def _are_probabilities(logits: torch.Tensor) -> bool:
+    sums = logits.detach().sum(dim=1)
+    return bool((logits >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cnn_mnist.data.catalog import SOURCES
 from cnn_mnist.data.class_names import checked_names, default_names
 from cnn_mnist.data.dataset import Dataset
+from cnn_mnist.data.origin import Origin
 from cnn_mnist.errors import CnnMnistWarning, RunError
 from cnn_mnist.machine import machine, versions
 from cnn_mnist.recipe import MAX_CLASSES, MAX_SEED, Recipe, whole_number
@@ -27,6 +28,8 @@ class Identity:
     seed: int
     start_sha256: str | None = None
     """Of the weights that it starts from, see `StartWeights`; None where the seed draws them."""
+    origin: Origin | None = None
+    """Where the data set was read, see `Dataset`; it may move, and makes no other run."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", self.class_names or default_names(self.classes))
@@ -44,6 +47,7 @@ class Identity:
             class_names=dataset.class_names,
             seed=seed,
             start_sha256=start_sha256,
+            origin=dataset.origin,
         )
 
     def differences(self, other: "Identity") -> list[str]:
@@ -86,6 +90,7 @@ def write_identity(run: Run, identity: Identity) -> None:
         "class_names": identity.class_names,
         "seed": identity.seed,
         **({"start_sha256": identity.start_sha256} if identity.start_sha256 else {}),
+        **({"data_origin": identity.origin.to_dict()} if identity.origin else {}),
         "versions": versions(),
         "machine": machine(),
     }
@@ -114,6 +119,7 @@ def read_identity(run: Run) -> Identity | None:
             class_names=names,
             seed=whole_number(content["seed"], 0, MAX_SEED),
             start_sha256=str(content["start_sha256"]) if "start_sha256" in content else None,
+            origin=Origin.from_dict(content["data_origin"]) if "data_origin" in content else None,
         )
     except (ValueError, TypeError, KeyError) as error:
         raise RunError(f"{run.recipe_file} is damaged: {error!r}") from error
@@ -151,20 +157,25 @@ def recipe_and_seed(
     return (load_recipe(recipe) if isinstance(recipe, str) else recipe), seed
 
 
-def data_name(identity: Identity | None) -> str:
-    """Return the name under which a run's data set is loaded again; `auto` in a new run.
+def data_source(identity: Identity, what: object) -> tuple[str, bool]:
+    """Return the name or path under which a run's data set is loaded again, and its `as_is`.
+
+    Args:
+        identity: of the run.
+        what: the run, as the subject of messages.
 
     Raises:
-        RunError: it was a folder of the user's own, whose place is not kept.
+        RunError: it was the user's own, and its place is not known: the run is of an older version,
+            or was trained in Python.
     """
-    if identity is None:
-        return "auto"
+    if identity.origin is not None:
+        return identity.origin.path, identity.origin.as_is
     if identity.dataset not in SOURCES:
         raise RunError(
-            f"the run was trained on {identity.dataset!r}: say where it is with --data (and "
+            f"{what} was trained on {identity.dataset!r}: say where it is with --data (and "
             "--as-is, where it was trained so)"
         )
-    return identity.dataset
+    return identity.dataset, False
 
 
 def data_of_run(what: object, identity: Identity, dataset: Dataset, *, asked: bool) -> Dataset:
@@ -174,16 +185,23 @@ def data_of_run(what: object, identity: Identity, dataset: Dataset, *, asked: bo
         what: the run, as the subject of messages.
         identity: of the run.
         dataset: what it meets.
-        asked: whether the user named the data set; else it was loaded by the name `data_name`.
+        asked: whether the user named the data set; else it was loaded from its `data_source`.
 
     Raises:
-        RunError: it was loaded by its name only, and is another one.
+        RunError: it was loaded from its source only, and is another one.
     """
     dataset = dataset.split_as(identity.dataset_sha256)
     if not asked and dataset.sha256 != identity.dataset_sha256:
+        before = f"(SHA-256 {identity.dataset_sha256[:12]}...)"
+        if identity.origin is None:
+            raise RunError(
+                f"{what} was trained on another data set with the name {identity.dataset!r} "
+                f"{before}: say where it is with --data"
+            )
         raise RunError(
-            f"{what} was trained on another data set with the name {identity.dataset!r} (SHA-256 "
-            f"{identity.dataset_sha256[:12]}...): say where it is with --data"
+            f"{what} was trained on {identity.dataset} {before}, but {identity.origin.path} makes "
+            f"{dataset.name} (SHA-256 {dataset.sha256[:12]}...) now: say with --data where its "
+            "data is, or restore it"
         )
     warn_of_other_data(what, identity.dataset, identity.dataset_sha256, dataset)
     return dataset

@@ -28,12 +28,15 @@ _HOLDER_BYTES = 1000
 def locked(directory: Path) -> Iterator[None]:
     """Hold the lock of a directory, which is created where missing.
 
+    What has been created is removed again where nothing was written there meanwhile.
+
     Raises:
         RunError: another process holds it (the line says which), or the directory cannot be
             written.
     """
     path = directory / ".lock"
     try:
+        created = [folder for folder in (directory, *directory.parents) if not folder.exists()]
         directory.mkdir(parents=True, exist_ok=True)
         stream = _acquired(path)
     except BlockingIOError as error:
@@ -49,6 +52,9 @@ def locked(directory: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):
                 path.unlink()
+            with suppress(OSError):  # the first one that is not empty, and those around it, stay
+                for folder in created:
+                    folder.rmdir()
 
 
 def _acquired(path: Path) -> IO[str]:

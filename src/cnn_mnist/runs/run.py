@@ -74,9 +74,16 @@ def drop_old_checksums(run: Run) -> None:
 def require_own_folder(run: Run) -> None:
     """Raise `RunError` where a run would be mixed with other files: a folder without recipe.json.
 
+    The same where there is a file in place of the folder, or of one around it.
+
     Hidden files do not count: a run's own lock and temporary files, and those of file managers.
     """
     with os_errors_as(RunError, f"{run.path} cannot be read"):
+        for path in (run.path, *run.path.parents):
+            if path.exists() and not path.is_dir():
+                raise RunError(
+                    f"{path} is a file, and a directory is expected: choose another run directory"
+                )
         names = {path.name for path in run.path.iterdir()} if run.path.is_dir() else set()
     others = sorted(name for name in names if not name.startswith("."))
     if others and run.recipe_file.name not in names:

@@ -6,11 +6,12 @@ is the trainer's guarantee.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 
 from cnn_mnist.data.dataset import Dataset
-from cnn_mnist.errors import HookError, RunError
+from cnn_mnist.errors import HookError, NonFiniteLossError, RunError
 from cnn_mnist.recipe import Recipe
 from cnn_mnist.runs.checkpoint import Checkpoint, found
 from cnn_mnist.runs.identity import Identity
@@ -32,6 +33,8 @@ from cnn_mnist.training.opening import (
 from cnn_mnist.training.parts import require_known_parts
 from cnn_mnist.training.session import Session, lacks_validation
 from cnn_mnist.training.trainer import Trainer
+
+_NO_CHECKPOINT: Final = "no checkpoint was written yet"
 
 
 def train(
@@ -67,7 +70,7 @@ def train(
             holds something else than a run, or cannot be written; or the start weights are of
             another network.
         CheckpointError: a checkpoint could not be written, or none of those there is whole.
-        NonFiniteLossError: the loss became NaN or infinite; the last checkpoint is from before.
+        NonFiniteLossError: the loss became NaN or infinite; the line names the newest checkpoint.
         HookError: a hook failed.
         Interrupted: SIGINT or SIGTERM came; a checkpoint of the step reached was written first.
     """
@@ -143,6 +146,10 @@ def _with_checkpoint_hint(run: Run, trainer: Trainer) -> Iterator[None]:
         yield
     except HookError as error:
         raise HookError(f"{error}; {_checkpoint_hint(run)}") from error.__cause__
+    except NonFiniteLossError as error:
+        checkpoints = found(run.checkpoints)
+        newest = f"the newest checkpoint is {checkpoints[0]}" if checkpoints else _NO_CHECKPOINT
+        raise NonFiniteLossError(f"{error}; {newest}") from error
     except (MemoryError, RuntimeError) as error:
         # torch has a class of its own only for the GPU's memory
         if isinstance(error, RuntimeError) and not (
@@ -158,5 +165,5 @@ def _with_checkpoint_hint(run: Run, trainer: Trainer) -> Iterator[None]:
 def _checkpoint_hint(run: Run) -> str:
     checkpoints = found(run.checkpoints)
     if not checkpoints:
-        return "no checkpoint was written yet"
+        return _NO_CHECKPOINT
     return f"{checkpoints[0]} is whole: train again to go on from there"

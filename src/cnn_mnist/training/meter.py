@@ -40,8 +40,7 @@ class Meter:
         for (number, *_), loss in zip(self._steps, losses, strict=True):
             if not loss.isfinite():
                 raise NonFiniteLossError(
-                    f"the loss is {float(loss)} at step {number}: lower the recipe's learning "
-                    "rate; the last checkpoint is from before"
+                    f"the loss is {float(loss)} at step {number}: lower the recipe's learning rate"
                 )
         return losses
 

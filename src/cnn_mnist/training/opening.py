@@ -78,7 +78,8 @@ def common_start(run: Run, identity: Identity, group: Group) -> Checkpoint | Non
         checkpoint = newest(run.checkpoints)
     if group.size == 1:
         return checkpoint
-    mine = repr(replace(identity, dataset="")).encode()  # another folder may hold the same data
+    # another folder may hold the same data
+    mine = repr(replace(identity, dataset="", origin=None)).encode()
     if group.broadcast(mine) != mine:
         raise RunError(
             f"worker {group.rank} has another recipe, data set or seed than worker 0: give the "
@@ -114,5 +115,8 @@ def warn_of_another_end(checkpoint: Checkpoint, recipe: Recipe) -> None:
 def write_start(run: Run, identity: Identity) -> None:
     """Bring a run directory up to the training that begins: what it is, and nothing outdated."""
     drop_old_checksums(run)
-    if read_identity(run) != identity:
+    before = read_identity(run)
+    if before and identity.origin is None:  # the same data, now from Python
+        identity = replace(identity, origin=before.origin)
+    if before != identity:
         write_identity(run, identity)

@@ -27,6 +27,9 @@ OPTIMIZERS: Final[Registry[Optimizer]] = Registry("optimizer", __name__)
 
 _RECORDED: Final = ("adam", "sgd")
 """Those whose step can be recorded as a CUDA graph: fused, and never waiting for the device."""
+_UNUSABLE: Final = ("LBFGS", "SparseAdam")
+"""Classes of torch's that `require_usable_optimizer` refuses: they need a closure, or gradients
+that are sparse."""
 _NOT_OPTIONS: Final = {
     "params": "the network's parameters",
     "capturable": "decided by the device",
@@ -88,7 +91,7 @@ _TORCHS: Final[dict[str, type[torch.optim.Optimizer]]] = {
     if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer)
 }
 for _name in _TORCHS.keys() - {"Optimizer", "Muon"}:
-    OPTIMIZERS.register(_name)(_TORCHS[_name])
+    OPTIMIZERS.register(_name, listed=_name not in _UNUSABLE)(_TORCHS[_name])
 OPTIMIZERS.register("Muon")(muon)  # torch's own takes matrices only
 
 

@@ -168,6 +168,5 @@ def _check_weights(step: int, model: nn.Module) -> None:
     """Raise `NonFiniteLossError` where the update after a finite loss has spoilt the weights."""
     if not all(weights.isfinite().all() for weights in model.parameters()):
         raise NonFiniteLossError(
-            f"the weights are not finite after step {step}: lower the recipe's learning rate; "
-            "the last checkpoint is from before"
+            f"the weights are not finite after step {step}: lower the recipe's learning rate"
         )

@@ -35,12 +35,16 @@ class LogTensors(Hook):
         self._parameters: dict[str, nn.Parameter] = {}
 
     def begin(self, start: Start) -> None:
-        """Check the names."""
+        """Find the tensors."""
+        self.require_known(start.model)
         self._parameters = dict(start.model.named_parameters())
+
+    def require_known(self, model: nn.Module) -> None:
+        """Raise `RunError` where neither a step nor the network has a tensor of such a name."""
+        known = [*self.OF_STEP, *dict(model.named_parameters())]
         for name in self.names:
-            if name not in self.OF_STEP and name not in self._parameters:
-                known = ", ".join((*self.OF_STEP, *self._parameters))
-                raise RunError(f"no tensor is called {name!r}: expected {known}")
+            if name not in known:
+                raise RunError(f"no tensor is called {name!r}: expected {', '.join(known)}")
 
     def after_step(self, step: Step) -> None:
         """Print the tensors of every `every`-th step."""
