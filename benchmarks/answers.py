@@ -94,4 +94,4 @@ def _open(path: Path) -> None:
 
 def _read(picture: Path | bytes) -> Answer:
     reading = read(picture, _models[0])
-    return Answer(text=reading.text.replace("\n", ""), rows=reading.text_lines)
+    return Answer(text=reading.text, rows=reading.text_lines)

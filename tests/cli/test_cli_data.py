@@ -5,24 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import invoke, refusal, result_of
-from PIL import Image
 
 from cnn_mnist import load
 from cnn_mnist.data import digits, idx
 from cnn_mnist.inference.model import BUNDLED, Model
 
 TINY = ("--network", "softmax", "--steps", 2)
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """24 pictures of light ink on black in two folders, `cat` and `dog`."""
-    images = digits.load().train.images
-    for number in range(24):
-        path = tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[number]).resize((56, 56)).save(path)
-    return tmp_path / "pets"
 
 
 def pixels(path: Path, count: int, *, labels: bool) -> Path:

@@ -17,18 +17,6 @@ checkpoint_every = 10
 """
 
 
-@pytest.fixture
-def no_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MNIST is not available: the known images are scikit-learn's digits."""
-    from cnn_mnist.data import load
-    from cnn_mnist.errors import DownloadError
-
-    def fail(*_: object) -> None:
-        raise DownloadError("no mirror here")
-
-    monkeypatch.setattr(load, "fetch", fail)
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A run to start from, and the JSON result of its training."""

@@ -7,19 +7,7 @@ import pytest
 from commands import invoke, refusal, result_of
 from PIL import Image
 
-from cnn_mnist.data import digits
 from cnn_mnist.data.origin import Origin
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """24 pictures of light ink on black in two folders, `cat` and `dog`."""
-    images = digits.load().train.images
-    for number in range(24):
-        path = tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[number]).resize((56, 56)).save(path)
-    return tmp_path / "pets"
 
 
 @pytest.fixture
@@ -100,9 +88,10 @@ def test_data_with_a_name_stays_a_name(tmp_path: Path) -> None:
     assert result_of("evaluate", tmp_path / "r")["dataset"] == "digits"
 
 
+@pytest.mark.usefixtures("no_mirrors")
 @pytest.mark.filterwarnings("ignore:MNIST is not available")
 def test_a_fine_tuned_run_finds_its_pictures_and_what_was_mixed_in(
-    idx_folder: Path, tmp_path: Path, dead_mirrors: None
+    idx_folder: Path, tmp_path: Path
 ) -> None:
     toml = tmp_path / "mine.toml"
     toml.write_text('base = "standard"\nreplay = 0.75\nsteps = 4\ncheckpoint_every = 2\n')
@@ -111,20 +100,10 @@ def test_a_fine_tuned_run_finds_its_pictures_and_what_was_mixed_in(
     )
     scored = result_of("evaluate", tmp_path / "r")
     assert (scored["accuracy"], scored["n"]) == (first["accuracy"], 30)
+    refused = ("train", "--run-dir", tmp_path / "r", "--steps", 6, "--as-is")
+    assert "name it with --data" in refusal(*refused, exit_code=2)
     again = result_of("train", "--run-dir", tmp_path / "r", "--steps", 6)
     assert (again["global_step"], again["known_dataset"]) == (6, "digits")
-
-
-@pytest.fixture
-def dead_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """MNIST is not available: the known images are scikit-learn's digits."""
-    from cnn_mnist.data import load
-    from cnn_mnist.errors import DownloadError
-
-    def fail(*_: object) -> None:
-        raise DownloadError("no mirror here")
-
-    monkeypatch.setattr(load, "fetch", fail)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def load_data(
     identity: "Identity | None",
     *,
     what: object = "the run",
+    mixed: bool = True,
 ) -> "Dataset":
     """Load the data set that was asked for, else the run's own, else `auto`.
 
@@ -90,12 +91,14 @@ def load_data(
         data_dir: what `--data-dir` says.
         identity: of the run, where there is one.
         what: the run, as the subject of messages.
+        mixed: of a run whose recipe has `replay`, load the mix; otherwise the user's own part.
 
     Raises:
         DataError: see `cnn_mnist.reading.training_pictures.load`.
         RunError: see `cnn_mnist.cli.run_data.load_again`.
+        click.UsageError: `--as-is` without data of the user's own.
     """
-    from cnn_mnist.cli.run_data import load_again
+    from cnn_mnist.cli.run_data import load_again, load_own
     from cnn_mnist.data.catalog import SOURCES
     from cnn_mnist.reading.training_pictures import load
     from cnn_mnist.runs.identity import data_of_run
@@ -104,9 +107,9 @@ def load_data(
     if as_is and (data is None or data in SOURCES):
         raise click.UsageError("--as-is is for data of your own: name it with --data")
     if data is None and identity:
-        return load_again(identity, data_dir, what)
+        return (load_again if mixed else load_own)(identity, data_dir, what)
     dataset = load(data or "auto", data_dir, as_is=as_is)
-    return data_of_run(what, identity, dataset, asked=True) if identity else dataset
+    return data_of_run(what, identity, dataset, asked=True) if identity and mixed else dataset
 
 
 def model_file(path: Path | None) -> Path:

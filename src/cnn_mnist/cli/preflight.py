@@ -7,7 +7,9 @@ if TYPE_CHECKING:
     from cnn_mnist.runs.run import Run
 
 
-def require_end(run: "Run", recipe: "Recipe", classes: int, log_tensors: str | None) -> None:
+def check_before_training(
+    run: "Run", recipe: "Recipe", classes: int, log_tensors: str | None
+) -> None:
     """Refuse a training that could not end in a model file, or log what it should.
 
     Args:
@@ -21,14 +23,18 @@ def require_end(run: "Run", recipe: "Recipe", classes: int, log_tensors: str | N
         RunError: no tensor has a name in `log_tensors`.
         ExportError: a network of the user's own could not be exported in the end.
     """
-    from cnn_mnist.export.onnx import require_exportable
     from cnn_mnist.networks import NETWORKS
     from cnn_mnist.networks.build import build
     from cnn_mnist.runs.checkpoint import found
     from cnn_mnist.training.hooks import LogTensors
 
+    untried = NETWORKS.is_own(recipe.network) and not found(run.checkpoints)
+    if not (untried or log_tensors):
+        return
     network = build(recipe, classes)
     if log_tensors:
         LogTensors(log_tensors.split(",")).require_known(network)
-    if NETWORKS.is_own(recipe.network) and not found(run.checkpoints):
+    if untried:
+        from cnn_mnist.export.onnx import require_exportable
+
         require_exportable(network)

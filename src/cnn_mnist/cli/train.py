@@ -157,7 +157,7 @@ def _train(
 ) -> dict[str, Any]:
     """Train in this process; the main one evaluates, exports and returns the result."""
     from cnn_mnist.classifier import Classifier
-    from cnn_mnist.cli.preflight import require_end
+    from cnn_mnist.cli.preflight import check_before_training
     from cnn_mnist.export.start import read_start
     from cnn_mnist.runs.identity import read_identity, recipe_and_seed
     from cnn_mnist.runs.run import Run
@@ -175,7 +175,7 @@ def _train(
     )
     hooks: list[Hook] = []
     if is_main:
-        require_end(run, classifier.recipe, (known or dataset).classes, log_tensors)
+        check_before_training(run, classifier.recipe, (known or dataset).classes, log_tensors)
         hooks = _hooks(
             run, dataset, log_tensors, log_every, own_hooks, patience, tensorboard=tensorboard
         )
@@ -189,13 +189,12 @@ def _data(
     recipe: "Recipe", identity: "Identity | None", data: str | None, data_dir: Path | None
 ) -> "tuple[Dataset, Dataset | None]":
     """Load what to train on, and what a recipe with `replay` mixes in."""
+    from cnn_mnist.reading.training_pictures import load
+
     if not recipe.replay:
         return load_data(data, data_dir, identity), None
-    from cnn_mnist.cli.run_data import load_own
-
-    # the identity of such a run is that of the mix: training compares it
-    own = load_own(identity, data_dir, "the run") if identity and data is None else None
-    return own or load_data(data, data_dir, None), load_data("auto", data_dir, None)
+    own = load_data(data, data_dir, identity, mixed=False)  # training compares the mix
+    return own, load("auto", data_dir)
 
 
 def _hooks(
