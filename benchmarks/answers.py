@@ -1,9 +1,7 @@
 """Read many pictures in several processes at a time, each with models of one thread."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from multiprocessing import get_context
@@ -58,17 +56,6 @@ class Readers:
         return list(self._pool.map(_read, pictures, chunksize=4))
 
 
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Let this process use one core only (Linux): models that are opened now get one thread."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Return an image, `(H, W)` or `(H, W, 3)`, as the bytes of a PNG file."""
     stream = BytesIO()
@@ -87,9 +74,8 @@ _models: list[Model] = []
 
 
 def _open(path: Path) -> None:
-    with one_core():
-        _models.append(Model(path))
-        read(ink_stroke(), _models[0])
+    _models.append(Model(path, threads=1))
+    read(ink_stroke(), _models[0])
 
 
 def _read(picture: Path | bytes) -> Answer:

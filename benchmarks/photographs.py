@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from answers import Answer, Readers
+from answers import Answer, Readers, png
 from scores import Labelled, score, score_strings, summary
 from simple_ways import box_way, naive_way
 
 from cnn_mnist import Model
+from cnn_mnist.reading.decode import decode
 
 SETS = ("photos", "photos2")
 
@@ -56,6 +57,26 @@ def photographs(data: Path, readers: Readers, model: Model) -> dict[str, Any]:
             for picture, answer in zip(mixed, _answers(mixed, readers), strict=True)
         ],
     }
+
+
+def turned(data: Path, readers: Readers) -> dict[str, Any]:
+    """Count the pictures of several digits that are read alike when they lie on a side or the head.
+
+    Turned counterclockwise, so that so many degrees clockwise bring them upright.
+    """
+    pictures = [picture for name in SETS for picture in pictures_of(data, f"{name}/multi")]
+    upright = _answers(pictures, readers)
+    alike = {}
+    for degrees in (90, 180, 270):
+        answers = readers.read(_turned(picture.file, degrees) for picture in pictures)
+        alike[str(degrees)] = sum(
+            answer.text == before.text for answer, before in zip(answers, upright, strict=True)
+        )
+    return {"n": len(pictures), "alike": alike}
+
+
+def _turned(file: Path, degrees: int) -> bytes:
+    return png(np.rot90(decode(file).pixels, degrees // 90))
 
 
 def without_digits(data: Path, readers: Readers) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 | section | what | file |
 |---|---|---|
 | photos | pictures found in public: of one digit, of several, mixed | photographs.py |
+| turned | those of several digits, turned by 90, 180, 270 degrees | photographs.py |
 | none | pictures found in public without a handwritten digit | photographs.py |
 | hands | digits of other data sets and forms | hands.py |
 | drawn | digits framed, circled, underlined, cut tight, in a dark square | marked_digits.py |
@@ -29,7 +30,7 @@ from answers import Readers, png
 from hands import hands
 from marked_digits import marked_digits
 from mnist_files import round_trip
-from photographs import SETS, photographs, pictures_of, without_digits
+from photographs import SETS, photographs, pictures_of, turned, without_digits
 from reading_speed import speed
 from record import print_result
 
@@ -39,11 +40,11 @@ from cnn_mnist.machine import cores
 
 sys.path.append(str(Path(__file__).parent.parent / "tools"))
 
-from nondigits import MEASURING  # drawn by the code that trains the rejector
+from nondigits import MEASURING
 
 SEED = 1
 EACH = 100  # non-digits of each kind
-SECTIONS = ("photos", "none", "hands", "drawn", "mnist", "nondigits", "speed")
+SECTIONS = ("photos", "turned", "none", "hands", "drawn", "mnist", "nondigits", "speed")
 SMALL = 500  # pixels: the longest side of the pictures whose reading is timed
 
 
@@ -72,6 +73,7 @@ def measurements(
     model = Model(model_path)
     return {
         "photos": lambda: photographs(data, readers, model),
+        "turned": lambda: {"turned": turned(data, readers)},
         "none": lambda: {"none": without_digits(data, readers)},
         "hands": lambda: {"hands": hands(data, readers)},
         "drawn": lambda: {"drawn": marked_digits(readers)},

@@ -12,14 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from answers import ink_stroke, one_core
+from answers import ink_stroke
 from PIL import Image, ImageDraw
 from processes import peak_mb, run
 from timing import in_turn, summary
@@ -42,11 +41,7 @@ def speed(model: Path, pictures: Sequence[Path]) -> dict[str, Any]:
     names = "\n".join(map(str, pictures)).encode()
     models = {path.name: path.stat().st_size for path in _models()}
     return {
-        "small": {
-            "n": len(pictures),
-            "one_thread": _in_process(model, "small", "--one-core", content=names),
-            "all_cores": _in_process(model, "small", content=names),
-        },
+        "small": {"n": len(pictures), **_in_process(model, "small", content=names)},
         "jpeg_12_megapixels": _in_process(model, "large", content=large_jpeg()),
         "cold_start": cold_start(),
         "models": {"size_bytes": sum(models.values()), "by_file": models},
@@ -126,18 +121,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("pictures", choices=["small", "large"])
-    parser.add_argument("--one-core", action="store_true", help="models of one thread")
     options = parser.parse_args()
     content = sys.stdin.buffer.read()
-    with one_core() if options.one_core else nullcontext():
-        model = Model(options.model)
-        read(ink_stroke(), model)  # opens every model
-        if options.pictures == "large":
-            print(json.dumps(read_large(model, content)))
-        else:
-            print(
-                json.dumps(read_small(model, [Path(name) for name in content.decode().split("\n")]))
-            )
+    model = Model(options.model, threads=1)  # as the command opens it
+    read(ink_stroke(), model)  # opens every model
+    if options.pictures == "large":
+        print(json.dumps(read_large(model, content)))
+    else:
+        files = [Path(name) for name in content.decode().split("\n")]
+        print(json.dumps(read_small(model, files)))
 
 
 if __name__ == "__main__":

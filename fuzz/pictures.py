@@ -1,10 +1,10 @@
-"""Fuzz the reading of image files, up to the candidates for digits: no crash, no hang.
+"""Fuzz the reading of image files, up to the characters found: no crash, no hang.
 
     python fuzz/pictures.py --n 100000 > benchmarks/results/fuzz.json
 
 Each file is a small drawing in one of the supported formats, changed at random: bytes replaced,
 pieces removed, repeated or swapped, numbers in the header set to extremes. The result must be a
-list of candidates or an `ImageError`; anything else is a crash. A file that takes more than
+list of characters or an `ImageError`; anything else is a crash. A file that takes more than
 `LIMIT_S` of processor time is a hang. The last line of standard output is one JSON object; each
 crash and hang is printed with the seed that makes the same file again.
 """
@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 from cnn_mnist.errors import ImageError
 from cnn_mnist.machine import machine, versions
 from cnn_mnist.reading.decode import decode
-from cnn_mnist.reading.finder import find_candidates
+from cnn_mnist.reading.finder import Finder
 
 LIMIT_S = 2.0
 Generator = np.random.Generator
@@ -128,7 +128,7 @@ def mutated(files: dict[str, bytes], seed: int) -> tuple[str, bytes]:
 
 def run(count: int, first: int = 0) -> dict[str, Any]:
     """Read `count` files; print crashes and hangs; return the counts."""
-    files = seeds()
+    files, finder = seeds(), Finder()
     outcomes: Counter[str] = Counter()
     forms: Counter[str] = Counter()
     slowest_s = 0.0
@@ -137,7 +137,7 @@ def run(count: int, first: int = 0) -> dict[str, Any]:
         forms[form] += 1
         began = time.process_time()
         try:
-            find_candidates(decode(content))
+            finder.find(decode(content), fields=True)
             outcomes["decoded"] += 1
         except ImageError:
             outcomes["refused"] += 1

@@ -17,12 +17,9 @@ from PIL import Image, ImageFilter
 from result_charts import drawn_from_results, standalone
 from scipy.signal import correlate2d
 
-from cnn_mnist import Classifier, Dataset, Model, load
+from cnn_mnist import Classifier, Dataset, load, read
 from cnn_mnist.data import digits
 from cnn_mnist.evaluation.calibration import fit_temperature
-from cnn_mnist.inference.model import BUNDLED
-from cnn_mnist.reading.decode import decode
-from cnn_mnist.reading.finder import find_candidates
 from cnn_mnist.report import charts, pictures
 from cnn_mnist.report.summary import activations, kernels, reliability_bins
 from cnn_mnist.runs.run import Run, read_metrics
@@ -128,9 +125,8 @@ def handwriting(image: npt.NDArray[np.uint8]) -> Image.Image:
     photo = Image.fromarray(np.clip(light * (1 - 0.75 * ink), 0, 255).astype(np.uint8))
     naive = 255 - np.asarray(photo.resize((28, 28), Image.Resampling.BOX))
     photo.save(FOLDER / "my-digit.png")
-    (row,) = find_candidates(decode(FOLDER / "my-digit.png"))
-    best = max(row, key=lambda found: Model(BUNDLED).predict(found.image)[1].max())
-    ours = np.rint(best.image * 255).astype(np.uint8)
+    (digit,) = read(FOLDER / "my-digit.png").digits
+    ours = np.rint(digit.image * 255).astype(np.uint8)
     sheet = Image.new("RGB", (3 * side + 40, side), "white")
     sheet.paste(photo, (0, 0))
     for place, form in enumerate((naive, ours), start=1):

@@ -1,9 +1,10 @@
 """Name the kinds of pictures that hold no digit: letters, shapes, scribbles, textures, paper.
 
-Two disjoint families, drawn from a seed: `FITTING` is what the rejector is trained on (see
-train_rejector.py), `MEASURING` is what it is scored on (see benchmarks/pictures.py), with other
-fonts, other shapes and other scribbles. Letters that are written like a digit (O, l, S, Z, b, q
-...) are in neither: without the characters beside it nobody can tell.
+Two disjoint families, drawn from a seed: `FITTING` is in what trains the detector and the rejector
+(see scene_layouts.py and train_rejector.py), `MEASURING` is what is scored (see
+benchmarks/pictures.py), with other shapes and scribbles, and other fonts but for two of the printed
+ones. Letters that are written like a digit (O, l, S, Z, b, q ...) are in neither: without the
+characters beside it nobody can tell.
 """
 
 from collections.abc import Callable

@@ -72,10 +72,11 @@ def test_predict_prints_csv_with_a_line_for_each_digit(
         "right",
         "bottom",
         "reason",
+        "sign",
     ]
     assert row[:3] == [str(seven), "1", "7"]
     assert 0.5 < float(row[3]) <= 1
-    assert row[-1] == ""
+    assert row[-2:] == ["", ""]
     assert invoke("predict", "--csv", "--json", seven).exit_code == 2
 
 

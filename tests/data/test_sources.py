@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
-from cnn_mnist import load
+from cnn_mnist import load, read
 from cnn_mnist.data import digits as bundled_digits
 from cnn_mnist.data import idx
 from cnn_mnist.data.catalog import KMNIST, QMNIST
@@ -506,14 +506,19 @@ def test_a_picture_without_one_digit_is_named_and_left_out(
 
 
 def test_a_refused_candidate_counts_where_it_is_the_only_one(tmp_path: Path) -> None:
-    for name, line in (("a", (20, 20, 80, 30)), ("b", (20, 60, 80, 70))):
+    for name, bar in (("A", True), ("V", False)):
         for number in range(9):
             sheet = Image.new("L", (100, 100), 255)
-            sheet.paste(0, (line[0], line[1] + number, line[2], line[3] + number))
-            path = tmp_path / "bars" / name / f"{number}.png"
+            pen = ImageDraw.Draw(sheet)
+            ends = [(25, 80 - number), (48, 20), (72, 80 - number)]
+            pen.line(ends if bar else [(x, 100 - y) for x, y in ends], 0, 6)
+            if bar:
+                pen.line([(35, 58), (62, 58)], 0, 6)
+            path = tmp_path / "letters" / name / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             sheet.save(path)
-    assert sum(counts(load(str(tmp_path / "bars"))).values()) == 18
+            assert read(path).text == ""
+    assert sum(counts(load(str(tmp_path / "letters"))).values()) == 18
 
 
 def test_pictures_as_they_are_keep_light_and_dark_and_their_aspect(tmp_path: Path) -> None:

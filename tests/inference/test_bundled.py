@@ -31,7 +31,7 @@ def test_it_is_small() -> None:
 def test_its_metadata_says_what_it_is() -> None:
     metadata = Model(BUNDLED).metadata
     assert metadata == FIGURES["metadata"]
-    assert metadata["dataset"] == "mnist"
+    assert metadata["dataset"] == "mnist-and-drawn"
     assert json.loads(metadata["recipe"])["steps"] == int(metadata["global_step"])
     # smoothed labels leave a network less sure than it may be
     assert 0.4 < float(metadata["temperature"]) < 1
@@ -52,7 +52,7 @@ def test_it_reads_mnist_as_its_card_says(mnist_dir: Path) -> None:
     assert scores["n"] == 10_000
     assert scores["accuracy"] == pytest.approx(FIGURES["accuracy"], abs=1e-4)
     assert scores["accuracy"] >= 0.997
-    assert scores["expected_calibration_error"] <= 0.003
+    assert scores["expected_calibration_error"] <= 0.006
 
 
 def test_it_reads_digits_of_another_source_too() -> None:

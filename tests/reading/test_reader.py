@@ -1,6 +1,5 @@
-"""Pictures and arrays are read in order; candidates that are not digits are refused."""
+"""Pictures are read line by line; candidates that are not digits are refused."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,28 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
-from linear_model import IMAGES, expected, save
 from PIL import Image, ImageDraw
 
 import cnn_mnist
-from cnn_mnist.data import idx
-from cnn_mnist.errors import DataError, ImageError
-from cnn_mnist.inference.model import Model
-from cnn_mnist.reading import reader
-from cnn_mnist.reading.arrays import is_array, read_array, to_array
-from cnn_mnist.reading.finder import Candidate
+from cnn_mnist.errors import ImageError
+from cnn_mnist.reading.decode import Picture
+from cnn_mnist.reading.finder import Candidate, Findings, Place
 from cnn_mnist.reading.reader import read
-from cnn_mnist.reading.rejector import NOT_A_DIGIT, REJECTOR, TOO_SHORT, _pool
 from cnn_mnist.reading.result import Reading
+from cnn_mnist.reading.signs import ALONE, LETTER, TEXT, UNSURE
 
 DARK = np.zeros((28, 28), np.float32)
 
 
 class Oracle:
-    """Replaces a model: the index of an image's only lit pixel is its class; 10 is not a digit."""
-
-    metadata = {"threshold": "0.5"}  # noqa: RUF012
+    """Replaces a model: the index of an image's only lit pixel is its class."""
 
     def __init__(self, classes: int = 10, names: tuple[str, ...] = ()) -> None:
         self.classes = classes
@@ -39,119 +31,148 @@ class Oracle:
     def predict(
         self, images: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        truth = images.reshape(len(images), -1).argmax(axis=1)
+        truth = images.reshape(-1, 28 * 28).argmax(axis=1)
         probabilities = np.full((len(images), self.classes), 0.01, np.float32)
         probabilities[np.arange(len(images)), np.minimum(truth, self.classes - 1)] = 1
         return probabilities, probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-def candidate(
-    class_: int,
-    start: int,
-    stop: int,
-    *,
-    pieces: int = 1,
-    cuts: int = 0,
-    box: tuple[int, int, int, int] = (0, 0, 10, 20),
-) -> Candidate:
-    """Make a candidate that the oracle reads as `class_`."""
-    image = DARK.copy()
-    image.flat[class_] = 1
-    return Candidate(image=image, box=box, start=start, stop=stop, pieces=pieces, cuts=cuts)
+class Found:
+    """Replaces the finder: it finds what it is given."""
+
+    def __init__(self, *lines: list[Candidate], turns: int = 0, fields: list[Place] = []) -> None:  # noqa: B006
+        self.findings = Findings(list(lines), turns, fields)
+        self.asked_for_fields = False
+
+    def find(self, picture: Picture, *, fields: bool = False) -> Findings:
+        self.asked_for_fields = fields
+        return self.findings
 
 
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Return a function that reads a picture in which the given candidates are found."""
-
-    def read_rows(*rows: list[Candidate]) -> Reading:
-        monkeypatch.setattr(reader, "find_candidates", lambda picture: list(rows))
-        monkeypatch.setattr(
-            reader, "_open_model", lambda path: Oracle(11 if path == REJECTOR else 10)
-        )
-        Image.new("L", (9, 9)).save(tmp_path / "any.png")
-        return read(tmp_path / "any.png")
-
-    return read_rows
+def candidate(character: int | str, *, is_sure: bool = True) -> Candidate:
+    """Make a digit that the oracle reads as this class; a letter, `a` to `c`; or a sign."""
+    image, box = DARK.copy(), (0, 0, 10, 20)
+    if isinstance(character, int):
+        image.flat[character] = 1
+        return Candidate(image, box, is_sure)
+    image.flat[1] = 1
+    if character in "abc":
+        return Candidate(image, box, is_sure, is_letter=True)
+    return Candidate(image, box, is_sure, sign=character)
 
 
-OTHER = 10  # the rejector's last class
+def candidates(*characters: int | str) -> list[Candidate]:
+    return [candidate(character) for character in characters]
 
 
-def test_rows_are_joined_in_the_text_and_kept_apart_in_the_lines(reads: Any) -> None:
-    reading = reads([candidate(1, 0, 1), candidate(2, 1, 2)], [candidate(3, 0, 1)])
+def reading_of(*lines: list[Candidate], model: Oracle | None = None, **how: Any) -> Reading:
+    """Read a picture in which the given candidates are found."""
+    return read_found(Found(*lines), model, **how)
+
+
+def read_found(found: Found, model: Oracle | None = None, **how: Any) -> Reading:
+    return read(np.zeros((9, 9), np.uint8), model or Oracle(), finder=found, **how)  # type: ignore[arg-type]
+
+
+def test_rows_are_joined_in_the_text_and_kept_apart_in_the_lines() -> None:
+    reading = reading_of(candidates(1, 2), candidates(3))
     assert reading.text == "123"
     assert reading.text_lines == ("12", "3")
     assert [digit.class_ for digit in reading.digits] == [1, 2, 3]
 
 
-def test_a_refused_candidate_has_a_reason_and_is_not_in_the_text(reads: Any) -> None:
-    reading = reads([candidate(4, 0, 1), candidate(OTHER, 1, 2)])
+def test_a_refused_candidate_has_a_reason_and_is_not_in_the_text() -> None:
+    reading = reading_of([candidate(4), candidate(5, is_sure=False), *candidates("a")])
     assert reading.text == "4"
+    assert [digit.reason for digit in reading.digits] == [None, UNSURE, LETTER]
     refused = reading.digits[1].to_dict()
     assert refused["class"] is None
-    assert refused["reason"] == NOT_A_DIGIT
+    assert refused["reason"] == UNSURE
     assert len(refused["probabilities"]) == 10
 
 
-def test_a_broken_digit_is_read_as_one(reads: Any) -> None:
-    parts = [candidate(OTHER, 0, 1), candidate(5, 0, 2, pieces=2), candidate(OTHER, 1, 2)]
-    assert reads(parts).text == "5"
+def test_a_line_of_letters_is_left_alone_and_the_others_are_read() -> None:
+    reading = reading_of(candidates("a", "b", "c", 7), candidates(4, 2))
+    assert reading.text == "42"
+    assert reading.text_lines == ("42",)
+    assert [digit.reason for digit in reading.digits] == [LETTER, LETTER, LETTER, TEXT, None, None]
 
 
-def test_two_digits_are_not_read_as_one(reads: Any) -> None:
-    assert (
-        reads([candidate(1, 0, 1), candidate(OTHER, 0, 2, pieces=2), candidate(1, 1, 2)]).text
-        == "11"
-    )
+def test_the_signs_of_a_number_are_in_its_text_and_dirt_is_not() -> None:
+    reading = reading_of(candidates("-", 3, ".", 1, 4), candidates(7, "."))
+    assert reading.text_lines == ("-3.14", "7")
+    assert [digit.sign for digit in reading.lines[0]] == ["-", None, ".", None, None]
+    assert {digit.class_ for digit in reading.digits if digit.sign} == {None}
+    assert reading.lines[1][1].reason == ALONE
 
 
-def test_touching_digits_are_cut_where_both_halves_are_digits(reads: Any) -> None:
-    halves = [candidate(6, 0, 1, cuts=1), candidate(7, 1, 2, cuts=1)]
-    assert reads([*halves, candidate(OTHER, 0, 2)]).text == "67"
+def test_digits_only_leaves_out_signs_and_nothing_else() -> None:
+    line = [*candidates("-", 3, ".", 1, "a"), candidate(4, is_sure=False)]
+    reading = reading_of(line, candidates("-"), digits_only=True)
+    assert reading.text == "31"
+    assert [digit.reason for digit in reading.digits] == [None, None, LETTER, UNSURE]
+    assert len(reading.lines) == 1
 
 
-def test_a_digit_is_not_cut_though_its_halves_look_like_digits(reads: Any) -> None:
-    halves = [candidate(1, 0, 1, cuts=1), candidate(1, 1, 2, cuts=1)]
-    assert reads([*halves, candidate(0, 0, 2)]).text == "0"
-
-
-def test_a_candidate_is_not_cut_where_only_one_half_is_a_digit(reads: Any) -> None:
-    halves = [candidate(1, 0, 1, cuts=1), candidate(OTHER, 1, 2, cuts=1)]
-    assert reads([*halves, candidate(OTHER, 0, 2)]).text == ""
-
-
-def test_dirt_much_smaller_than_the_digits_is_dropped(reads: Any) -> None:
-    dirt = candidate(OTHER, 1, 2, box=(0, 0, 4, 6))
-    assert len(reads([candidate(3, 0, 1), dirt]).digits) == 1
-
-
-def test_a_fragment_much_shorter_than_its_neighbour_is_refused(reads: Any) -> None:
-    short = (0, 0, 5, 7)
-    parts = [candidate(1, 0, 1, box=short), candidate(7, 0, 2, pieces=2), candidate(7, 1, 2)]
-    assert reads(parts).text == "7"
-    heights = (21, 12, 12, 8)
-    row = [candidate(n, n, n + 1, box=(0, 0, 9, height)) for n, height in enumerate(heights)]
-    assert [digit.reason for digit in reads(row).digits] == [None] * 3 + [TOO_SHORT]
-    assert reads([candidate(1, 0, 1, box=(0, 0, 5, 8)), candidate(7, 1, 2)]).text == "17"
-
-
-def test_two_probabilities_are_pooled() -> None:
-    sure, unsure = np.array([[0.9, 0.1]], np.float32), np.array([[0.5, 0.5]], np.float32)
-    np.testing.assert_allclose(_pool(sure, unsure), [[0.75, 0.25]], atol=1e-6)
-    against = np.array([[0.001, 0.999]], np.float32)
-    assert _pool(sure, against).argmax() == 1
-
-
-def test_a_blank_picture_holds_no_digits(reads: Any) -> None:
-    reading = reads()
+def test_a_blank_picture_holds_no_digits() -> None:
+    reading = reading_of()
     assert reading.digits == ()
     assert reading.text == ""
 
 
-def test_a_file_that_is_not_an_image_is_refused(model: Model) -> None:
+def test_a_picture_that_was_turned_says_so_in_degrees() -> None:
+    assert read_found(Found(candidates(1, 2, 3), turns=3)).turned == 270
+    assert reading_of(candidates(1)).turned == 0
+
+
+FORM = [Place(1, 1, (0, 0, 9, 9)), Place(1, 3, (20, 0, 29, 9)), Place(2, 1, (0, 10, 9, 19))]
+
+
+def test_the_fields_of_a_form_hold_what_stands_in_them_and_a_line_is_a_row_of_them() -> None:
+    found = Found(candidates(1, ".", 5), candidates(2), candidates(7, "a"), fields=FORM)
+    reading = read_found(found, fields=True)
+    assert found.asked_for_fields
+    assert reading.fields is not None
+    assert [(f.row, f.column, f.box, f.text) for f in reading.fields] == [
+        (1, 1, (0, 0, 9, 9), "1.5"),
+        (1, 3, (20, 0, 29, 9), "2"),
+        (2, 1, (0, 10, 9, 19), "7"),
+    ]
+    assert reading.text_lines == ("1.52", "7")
+    assert [len(line) for line in reading.lines] == [4, 2]
+    only_digits = read_found(found, fields=True, digits_only=True)
+    assert [field.text for field in only_digits.fields or ()] == ["15", "2", "7"]
+
+
+def test_an_empty_field_is_there_without_text() -> None:
+    reading = read_found(Found([], [], candidates(7), fields=FORM), fields=True)
+    assert [field.text for field in reading.fields or ()] == ["", "", "7"]
+    assert reading.text_lines == ("7",)
+
+
+def test_of_a_page_without_a_form_no_fields_are_told_and_the_page_is_read() -> None:
+    reading = reading_of(candidates(1, 2), fields=True)
+    assert (reading.fields, reading.text) == ((), "12")
+    found = Found(candidates(1, 2))
+    assert (read_found(found).fields, found.asked_for_fields) == (None, False)
+
+
+def test_a_whole_picture_is_one_digit_whatever_else_could_be_found_in_it() -> None:
+    found = Found(candidates(1, 2, 3))
+    grey = np.zeros((60, 40), np.uint8)
+    grey[20:40, 10:30] = 255
+    reading = read(grey, Oracle(784), finder=found, whole=True)  # type: ignore[arg-type]
+    (digit,) = reading.digits
+    assert digit.box == (0, 0, 40, 60)
+    assert digit.image.shape == (28, 28)
+    rows, columns = np.nonzero(digit.image > 0.5)
+    assert abs(np.ptp(rows) + 1 - 28 / 3) <= 1.5  # a third of the height, and square
+    assert abs(np.ptp(columns) - np.ptp(rows)) <= 1
+
+
+def test_a_file_that_is_not_an_image_is_refused() -> None:
     with pytest.raises(ImageError):
-        read(b"not an image", model)
+        read(b"not an image")
 
 
 # --- with the bundled models
@@ -174,20 +195,14 @@ def test_a_drawn_seven_is_read_from_a_path_a_name_and_bytes(tmp_path: Path) -> N
         assert np.abs(np.array(digit.box) - (116, 54, 185, 154)).max() <= 6
 
 
-def test_a_face_a_letter_and_a_scribble_are_not_digits(tmp_path: Path) -> None:
-    face, letter, scribble = (Image.new("L", (200, 200), 255) for _ in range(3))
-    draw = ImageDraw.Draw(face)
-    draw.ellipse((30, 30, 170, 170), outline=0, width=6)
-    for box in ((70, 75, 82, 87), (118, 75, 130, 87)):
-        draw.ellipse(box, fill=0)
-    draw.arc((70, 90, 130, 145), 20, 160, fill=0, width=6)
+def test_a_letter_and_a_scribble_are_not_digits() -> None:
+    letter, scribble = (Image.new("L", (200, 200), 255) for _ in range(2))
     pen = ImageDraw.Draw(letter)
     pen.line([(40, 160), (60, 40), (100, 130), (140, 40), (160, 160)], 0, 9, joint="curve")
     places = np.random.default_rng(3).integers(30, 170, (40, 2))
     ImageDraw.Draw(scribble).line([tuple(place) for place in places.tolist()], 0, 4)
-    for number, picture in enumerate((face, letter, scribble)):
-        picture.save(tmp_path / f"{number}.png")
-        assert read(tmp_path / f"{number}.png").text == ""
+    for picture in (letter, scribble):
+        assert read(picture).text == ""
 
 
 def test_reading_never_imports_torch(tmp_path: Path) -> None:
@@ -199,199 +214,40 @@ def test_reading_never_imports_torch(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code, seven(tmp_path)], check=True)
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return Model(save(tmp_path_factory.mktemp("reading") / "model.onnx"), threads=1)
-
-
-# --- array files
-
-
-def test_an_array_file_is_classified_image_by_image(model: Model, tmp_path: Path) -> None:
-    np.save(tmp_path / "images.npy", IMAGES)
-    idx.write(tmp_path / "images-idx3-ubyte", IMAGES)
-    idx.write(tmp_path / "images-idx3-ubyte.gz", IMAGES)
-    classes = expected(IMAGES).argmax(axis=1).tolist()
-    for name in ("images.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz"):
-        digits = list(read_array(model, tmp_path / name))
-        assert [digit.class_ for digit in digits] == classes
-        assert {digit.box for digit in digits} == {(0, 0, 28, 28)}
-        assert digits[0].probability == max(digits[0].probabilities)
-        assert sum(digits[0].probabilities) == pytest.approx(1)
-
-
-@pytest.mark.parametrize(("shape", "count"), [((28, 28), 1), ((0, 28, 28), 0), ((3, 1, 28, 28), 3)])
-def test_an_array_file_may_hold_one_image_or_none(
-    shape: tuple[int, ...], count: int, model: Model, tmp_path: Path
-) -> None:
-    np.save(tmp_path / "images.npy", np.zeros(shape, np.uint8))
-    assert len(list(read_array(model, tmp_path / "images.npy"))) == count
-
-
-class Trap:
-    """Ends the test when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return pytest.fail, ("unpickled",)
-
-
-def write_pickle(path: Path) -> None:
-    np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
-
-
-def write_zip(path: Path) -> None:
-    with path.open("wb") as stream:
-        np.savez(stream, IMAGES)
-
-
-def write_truncated(path: Path) -> None:
-    np.save(path, IMAGES)
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-def write_scalar(path: Path) -> None:
-    np.save(path, np.float64(3))
-
-
-def write_vector(path: Path) -> None:
-    np.save(path, np.zeros(28))
-
-
-def write_nothing(path: Path) -> None:
-    path.touch()
-
-
-@pytest.mark.parametrize(
-    "write",
-    [write_pickle, write_zip, write_truncated, write_scalar, write_vector, write_nothing],
-)
-def test_an_array_file_of_another_form_is_refused(write: Any, model: Model, tmp_path: Path) -> None:
-    write(tmp_path / "images.npy")
-    with pytest.raises(ImageError):
-        list(read_array(model, tmp_path / "images.npy"))
-
-
-def test_a_missing_array_file_is_named(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"images\.npy"):
-        list(read_array(model, tmp_path / "images.npy"))
-    with pytest.raises(DataError, match="images-idx3-ubyte"):
-        list(read_array(model, tmp_path / "images-idx3-ubyte"))
-
-
-def test_upper_case_and_content_decide_what_an_array_is(model: Model, tmp_path: Path) -> None:
-    classes = expected(IMAGES).argmax(axis=1).tolist()
-    np.save(tmp_path / "images.npy", IMAGES)
-    idx.write(tmp_path / "images.idx", IMAGES)
-    for name, source in {
-        "IMAGES.NPY": "images.npy",
-        "no-suffix": "images.npy",
-        "other.dat": "images.idx",
-        "T10K-IMAGES-IDX3-UBYTE.GZ": "images.idx",
-    }.items():
-        path = tmp_path / name
-        path.write_bytes((tmp_path / source).read_bytes())
-        assert is_array(path)
-        assert [digit.class_ for digit in read_array(model, path)] == classes
-
-
-@pytest.mark.parametrize("name", ["scan-ubyte.png", "ubyte.JPG", "a.idx.tif", "IMG.HEIC", "a.pdf"])
-def test_an_image_suffix_makes_a_picture_whatever_else_is_in_the_name(
-    name: str, tmp_path: Path
-) -> None:
-    (tmp_path / name).write_bytes(b"\x93NUMPY")
-    assert not is_array(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["pipe.npy", "pipe-ubyte", "pipe"])
-def test_a_pipe_is_neither_waited_for_nor_read_as_an_array(
-    name: str, model: Model, tmp_path: Path
-) -> None:
-    os.mkfifo(tmp_path / name)
-    assert is_array(tmp_path / name) is (name != "pipe")
-    with pytest.raises(ImageError, match=f"{name} cannot be read: it is not a regular file"):
-        list(read_array(model, tmp_path / name))
-
-
 # --- networks of other than ten classes
+
+ROW = [candidate(1), candidate(26), candidate(0, is_sure=False), *candidates("a", "-")]
 
 
 @pytest.mark.parametrize("classes", [2, 9, 26, 27])
-def test_a_network_of_other_classes_gives_its_own_and_the_rejector_only_refuses(
-    classes: int, monkeypatch: pytest.MonkeyPatch
+def test_a_network_of_other_classes_gives_its_own_and_what_is_not_a_digit_is_refused(
+    classes: int,
 ) -> None:
-    row = [candidate(1, 0, 1), candidate(26, 1, 2), candidate(OTHER, 2, 3)]
-    monkeypatch.setattr(reader, "find_candidates", lambda picture: [row])
-    network, rejector = Oracle(classes), Oracle(11)
-    reading = read(np.zeros((9, 9), np.uint8), network, rejector=rejector)  # type: ignore[arg-type]
-    own = network.predict(np.stack([c.image for c in row]))[1]
-    assert [digit.class_ for digit in reading.digits] == [1, None, None]  # 26 is none of ten digits
+    network = Oracle(classes)
+    reading = reading_of(ROW, model=network)
+    own = network.predict(np.stack([c.image for c in ROW]))[1]
+    assert [digit.class_ for digit in reading.digits] == [1, min(26, classes - 1), *[None] * 3]
     np.testing.assert_array_equal([digit.probabilities for digit in reading.digits], own)
-
-
-def read_row(row: list[Candidate], network: Oracle, monkeypatch: pytest.MonkeyPatch) -> Reading:
-    monkeypatch.setattr(reader, "find_candidates", lambda picture: [row])
-    blank = np.zeros((9, 9), np.uint8)
-    return read(blank, network, rejector=Oracle(11))  # type: ignore[arg-type]
-
-
-def test_nothing_is_refused_for_its_form_where_the_classes_are_letters(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    row = [candidate(1, 0, 1), candidate(26, 1, 2), candidate(OTHER, 2, 3)]
-    names = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ?")
-    reading = read_row(row, Oracle(27, names), monkeypatch)
-    assert [digit.name for digit in reading.digits] == ["B", names[26], names[OTHER]]
-    assert reading.text == f"B{names[26]}{names[OTHER]}"
-
-
-def test_ten_classes_that_are_not_the_digits_are_the_networks_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    network = Oracle(10, ("cat", "dog", *"CDEFGHIJ"))
-    row = [candidate(1, 0, 1), candidate(0, 1, 2)]
-    reading = read_row(row, network, monkeypatch)
-    own = network.predict(np.stack([c.image for c in row]))[1]
-    np.testing.assert_array_equal([digit.probabilities for digit in reading.digits], own)
-    assert reading.text == "dog cat"
-
-
-def test_of_a_network_of_some_digits_the_rejector_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    row = [candidate(1, 0, 1), candidate(OTHER, 1, 2)]
-    reading = read_row(row, Oracle(2, ("3", "7")), monkeypatch)
-    assert [digit.name for digit in reading.digits] == ["7", None]
-
-
-# --- images in memory, for `Classifier.predict`
-
-
-def test_lists_and_tensors_become_arrays() -> None:
-    bytes_, floats = IMAGES[:3], (IMAGES[:3] / 255).astype(np.float32)
-    for given, array in [
-        (bytes_, bytes_),
-        (list(bytes_), bytes_),
-        (bytes_.tolist(), bytes_),
-        (floats.tolist(), floats),
-        (torch.from_numpy(bytes_), bytes_),
-        (torch.from_numpy(floats).requires_grad_(), floats),
-        (list(torch.from_numpy(floats)), floats),
-        (tuple(torch.from_numpy(bytes_)), bytes_),
-    ]:
-        np.testing.assert_allclose(to_array(given), array)
-    half = to_array(torch.from_numpy(floats).bfloat16())
-    assert half.dtype == np.float32
-    np.testing.assert_allclose(half, floats, atol=0.01)
 
 
 @pytest.mark.parametrize(
-    ("images", "sentence"),
+    ("names", "text"),
     [
-        (None, "images cannot be of type NoneType: give an array, a torch tensor or a list"),
-        ("images.npy", "images cannot be of type str"),
-        ([np.zeros((28, 28)), np.zeros((5, 5))], "the images of the list differ in shape"),
-        ([[[1, 2], [3]]], "the images of the list differ in shape"),
-        ([None], "images cannot be of type NoneType"),
+        (tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ?"), "B?ABB"),
+        (("cat", "dog", *"CDEFGHIJ"), "dog J cat dog dog"),
     ],
 )
-def test_images_of_another_type_get_one_clear_sentence(images: Any, sentence: str) -> None:
-    with pytest.raises(ImageError, match=sentence):
-        to_array(images)
+def test_nothing_is_refused_where_the_classes_are_not_digits(
+    names: tuple[str, ...], text: str
+) -> None:
+    network = Oracle(len(names), names)
+    reading = reading_of(ROW, model=network)
+    own = network.predict(np.stack([c.image for c in ROW]))[1]
+    np.testing.assert_array_equal([digit.probabilities for digit in reading.digits], own)
+    assert reading.text == text
+    assert {(digit.reason, digit.sign) for digit in reading.digits} == {(None, None)}
+
+
+def test_a_network_of_some_digits_refuses_as_one_of_all() -> None:
+    reading = reading_of([candidate(1), *candidates("a")], model=Oracle(2, ("3", "7")))
+    assert [digit.name for digit in reading.digits] == ["7", None]

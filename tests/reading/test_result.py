@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnn_mnist.reading.result import Digit, Reading
+from cnn_mnist.reading.result import Digit, Field, Reading
 
 BLANK = np.zeros((28, 28), np.float32)
 
@@ -14,6 +14,12 @@ def digit(class_: int, names: tuple[str, ...] = (), *, refused: bool = False) ->
     row[class_] = 1
     reason = "dirt" if refused else None
     return Digit.of(row, (0, 0, 28, 28), BLANK, reason, class_names=names)
+
+
+def sign(character: str, reason: str | None = None) -> Digit:
+    """Make a sign that the network takes for a 1."""
+    row = np.eye(10, dtype=np.float32)[1]
+    return Digit.of(row, (0, 0, 28, 28), BLANK, reason, sign=character)
 
 
 def read(*lines: list[int], names: tuple[str, ...] = ()) -> Reading:
@@ -64,3 +70,49 @@ def test_numbers_of_two_digits_have_a_space_between() -> None:
 
 def test_a_reading_without_digits_has_no_text() -> None:
     assert (Reading(lines=()).text, Reading(lines=()).text_lines) == ("", ())
+
+
+# --- signs, fields, turned pictures
+
+
+def test_a_sign_has_no_class_and_is_itself_in_the_text() -> None:
+    point = sign(".")
+    assert (point.class_, point.name, point.sign) == (None, ".", ".")
+    values = point.to_dict()
+    assert (values["class"], values["sign"]) == (None, ".")
+    assert "reason" not in values
+    assert "sign" not in digit(3).to_dict()
+    assert Reading(lines=((digit(3), point, digit(1)),)).text == "3.1"
+
+
+def test_a_refused_sign_is_not_in_the_text_but_says_which_it_is() -> None:
+    refused = sign("-", "dirt")
+    assert refused.name is None
+    assert (refused.to_dict()["sign"], refused.to_dict()["reason"]) == ("-", "dirt")
+    assert Reading(lines=((refused, digit(1)),)).text == "1"
+
+
+def field(column: int, *digits: Digit) -> Field:
+    return Field(row=2, column=column, box=(10, 20, 30, 40), digits=digits)
+
+
+def test_a_field_has_the_text_of_what_stands_in_it() -> None:
+    filled = field(3, sign("-"), digit(4), digit(2), digit(7, refused=True))
+    assert filled.text == "-42"
+    assert filled.to_dict() == {"row": 2, "column": 3, "text": "-42", "box": [10, 20, 30, 40]}
+    assert field(1).text == ""
+    named = ("zero", "one", *"CDEFGHIJ")
+    assert field(1, digit(1, named), digit(0, named)).text == "one zero"
+
+
+def test_fields_are_in_json_where_they_were_asked_for() -> None:
+    line = (digit(4),)
+    asked = Reading(lines=(line,), fields=(field(1, *line), field(2)))
+    assert [each["text"] for each in asked.to_dict()["fields"]] == ["4", ""]
+    assert Reading(lines=(line,), fields=()).to_dict()["fields"] == []
+    assert "fields" not in Reading(lines=(line,)).to_dict()
+
+
+def test_how_a_picture_was_turned_is_in_json_only_where_it_was() -> None:
+    assert Reading(lines=(), turned=90).to_dict()["turned"] == 90
+    assert "turned" not in Reading(lines=()).to_dict()

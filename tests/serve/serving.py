@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -32,6 +33,9 @@ def slowly(self, images):
 Model.predict = slowly
 """
 """Makes a server's model take half a second; for `serving`."""
+
+FORM = "multipart/form-data; boundary=line"
+"""The content type of `form`."""
 
 _START = "import resource, sys\n{}\nfrom cnn_mnist.cli import main\nmain()"
 
@@ -124,3 +128,28 @@ def drawn(*digits: str, kind: str = "PNG") -> bytes:
     stream = BytesIO()
     page.save(stream, kind)
     return stream.getvalue()
+
+
+def error(body: bytes) -> str:
+    """Return the message of an answer that must be an error."""
+    values = json.loads(body)
+    assert list(values) == ["error"]
+    return str(values["error"])
+
+
+def form(content: bytes, name: str = "my digit.png", field: str = "file") -> dict[str, Any]:
+    """Return the body and the content type of a form with one file."""
+    disposition = f'form-data; name="{field}"; filename="{name}"'
+    head = f"--line\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
+    body = head + content + b"\r\n--line--\r\n"
+    return {"body": body, "content_type": FORM}
+
+
+def predicted(file: Path, *options: str) -> dict[str, Any]:
+    """Return the output of `predict --json` for a file."""
+    run = subprocess.run(
+        [sys.executable, "-m", "cnn_mnist", "predict", "--json", *options, str(file)],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    (image,) = json.loads(run.stdout)["images"]
+    return dict(image)

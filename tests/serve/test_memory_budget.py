@@ -138,7 +138,7 @@ def test_pictures_of_more_pixels_than_the_limit_are_not_read_at_the_same_time(
     service = Service(Settings(threads=4))
 
     async def work() -> None:
-        tasks = [asyncio.create_task(service.predict("-", picture)) for picture in pictures]
+        tasks = [asyncio.create_task(service.predict("-", picture, {})) for picture in pictures]
         await asyncio.to_thread(_wait_until_running, reads, together)
         reads.go.set()
         for task in tasks:

@@ -132,7 +132,7 @@ def test_a_drawing_that_is_not_a_digit_is_shown_as_such(page: Page) -> None:
     for stroke in CROSS:
         draw(page, stroke)
     expect(page.locator("#text")).to_have_text("Not a digit")
-    expect(page.locator("#boxes .refused")).to_have_count(1)
+    expect(page.locator("#boxes .refused")).not_to_have_count(0)
 
 
 def test_a_picture_can_be_chosen(page: Page) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from io import BytesIO
@@ -15,42 +13,18 @@ import onnx
 import pytest
 import tritonclient.http as triton
 from PIL import Image
-from serving import INFER, TENSOR, Server, drawn, serving
+from serving import FORM, INFER, TENSOR, Server, drawn, error, form, predicted, serving
 
 from cnn_mnist.data import digits
 from cnn_mnist.inference.model import BUNDLED, Model
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "photos"
-FORM = "multipart/form-data; boundary=line"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with serving() as running:
         yield running
-
-
-def error(body: bytes) -> str:
-    values = json.loads(body)
-    assert list(values) == ["error"]
-    return str(values["error"])
-
-
-def form(content: bytes, name: str = "my digit.png", field: str = "file") -> dict[str, Any]:
-    disposition = f'form-data; name="{field}"; filename="{name}"'
-    head = f"--line\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
-    body = head + content + b"\r\n--line--\r\n"
-    return {"body": body, "content_type": FORM}
-
-
-def predicted(file: Path) -> dict[str, Any]:
-    """Return the output of `predict --json` for a file."""
-    run = subprocess.run(
-        [sys.executable, "-m", "cnn_mnist", "predict", "--json", str(file)],
-        capture_output=True, check=True,
-    )  # fmt: skip
-    (image,) = json.loads(run.stdout)["images"]
-    return dict(image)
 
 
 def test_an_answer_equals_predict_json_of_the_same_file(server: Server, tmp_path: Path) -> None:

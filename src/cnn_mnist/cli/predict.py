@@ -1,32 +1,22 @@
 """The command `cnn-mnist predict`."""
 
-import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cnn_mnist.cli.options import FILE, PNG_FILE, json_option, model_file, model_option
-from cnn_mnist.cli.output import printable, table
+from cnn_mnist.cli.output import printable
+from cnn_mnist.cli.readings import print_csv, print_fields, print_json, print_table
 from cnn_mnist.cli.submission import write_submission
 from cnn_mnist.errors import CnnMnistError, ImageError
 
 if TYPE_CHECKING:
     from cnn_mnist.inference.model import Model
+    from cnn_mnist.reading.reader import How
     from cnn_mnist.reading.result import Reading
-
-_PAGE = 1000
-"""Images in one table; the columns of the next table may have other widths."""
-
-
-_FORMULA = ("=", "+", "-", "@")
-"""A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
-
-_COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bottom", "reason")
 
 
 @click.command()
@@ -34,6 +24,17 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
 @model_option
 @click.option(
     "--lines", is_flag=True, help="Start a new line of text for each row of digits in the image."
+)
+@click.option(
+    "--fields",
+    is_flag=True,
+    help="Read the fields of a form or a table, row by row, and nothing else.",
+)
+@click.option("--digits-only", is_flag=True, help="Leave out signs, such as the point in 3.14.")
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Do not look for digits: each image is one, or shows one thing of the model's classes.",
 )
 @click.option(
     "--explain",
@@ -44,7 +45,10 @@ _COLUMNS = ("file", "line", "class", "probability", "left", "top", "right", "bot
     "FILE only.",
 )
 @click.option(
-    "--csv", "as_csv", is_flag=True, help="Print a CSV header and one line per candidate digit."
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print a CSV header and one line per candidate digit; with --fields, per field.",
 )
 @click.option(
     "--out",
@@ -57,6 +61,9 @@ def predict(
     files: tuple[Path, ...],
     model_path: Path | None,
     lines: bool,
+    fields: bool,
+    digits_only: bool,
+    whole: bool,
     sheet: Path | None,
     as_csv: bool,
     out: Path | None,
@@ -67,41 +74,52 @@ def predict(
     FILE is an image (.png .jpg .bmp .gif .webp .tif .avif; .heic and .pdf with an extra), a folder
     of images, a pattern such as 'scans/*.png', - for an image on standard input, or an array of
     28x28 images (.npy, .csv of pixels, or IDX, the format of MNIST's files). Pages and frames are
-    read as FILE#1, FILE#2 and so on. Candidates that are not digits are shown as ? and left out of
-    the text. If a file cannot be read, its error is printed, the other files are read, and the exit
+    read as FILE#1, FILE#2 and so on. The signs . , - + / : = x are read where they stand in a
+    number or a sum. What is not a digit is shown as ? and left out of the text, and so are lines
+    of words. If a file cannot be read, its error is printed, the other files are read, and the exit
     code is 3.
     """
-    from cnn_mnist.data.class_names import default_names
     from cnn_mnist.inference.model import Model
+    from cnn_mnist.reading.reader import How
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other: give one of them")
-    model = Model(model_file(model_path))
+    if whole and (fields or digits_only):
+        raise click.UsageError("--whole looks for nothing: leave out --fields and --digits-only")
+    path = model_file(model_path)
     if out:
-        write_submission(model, files, out, as_json=as_json)
+        write_submission(Model(path), files, out, as_json=as_json)
         return
     failures: list[dict[str, str]] = []
     found = list(_expand(files, failures))
+    model = Model(path, threads=0 if any(map(_is_array, found)) else 1)
     if sheet and (len(found) != 1 or _is_array(found[0])):
         raise click.UsageError("--explain draws one image: give one image file")
-    readings = _readings(model, found, sheet, failures)
+    how = How(fields=fields, digits_only=digits_only, whole=whole)
+    readings = _readings(model, found, how, sheet, failures)
     if as_json:
-        _print_json(readings, failures, lines=lines)
+        print_json(readings, failures, lines=lines)
+    elif as_csv and fields:
+        print_fields(readings)
     elif as_csv:
-        _print_csv(readings, named=model.class_names != default_names(model.classes))
+        print_csv(readings, named=_has_names(model))
     else:
-        _print_table(readings, lines=lines)
+        print_table(readings, lines=lines, nothing=_nothing(model))
     if failures:
         raise click.exceptions.Exit(ImageError.exit_code)
 
 
 def _readings(
-    model: "Model", files: Sequence[Path], sheet: Path | None, failures: list[dict[str, str]]
+    model: "Model",
+    files: Sequence[Path],
+    how: "How",
+    sheet: Path | None,
+    failures: list[dict[str, str]],
 ) -> Iterator[tuple[str, "Reading"]]:
     """Yield the name and the reading of each image; add files that cannot be read to `failures`."""
     for file in _with_progress(files):
         try:
-            yield from _read(model, file, sheet)
+            yield from _read(model, file, how, sheet)
         except CnnMnistError as error:
             _fail(file, str(error), failures)
 
@@ -155,7 +173,9 @@ def _is_array(file: Path) -> bool:
     return str(file) != "-" and is_array(file)
 
 
-def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str, "Reading"]]:
+def _read(
+    model: "Model", file: Path, how: "How", sheet: Path | None
+) -> Iterator[tuple[str, "Reading"]]:
     """Yield the name and the reading of each image in a file."""
     from cnn_mnist.reading.arrays import read_array
     from cnn_mnist.reading.decode import pages
@@ -167,7 +187,7 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
             yield f"{file}#{number}", Reading(lines=((digit,),))
         return
     for picture in pages(sys.stdin.buffer if str(file) == "-" else file):
-        reading = read(picture, model)
+        reading = read(picture, model, **how)
         if sheet:
             from cnn_mnist.reading.explain import draw_reading
 
@@ -177,57 +197,15 @@ def _read(model: "Model", file: Path, sheet: Path | None) -> Iterator[tuple[str,
         yield str(file) if picture.page is None else f"{file}#{picture.page}", reading
 
 
-def _print_json(
-    readings: Iterable[tuple[str, "Reading"]], failures: list[dict[str, str]], *, lines: bool
-) -> None:
-    """Print one line, image by image, so that memory does not grow with their number."""
-    click.echo('{"images": [', nl=False)
-    for number, (name, reading) in enumerate(readings):
-        image = json.dumps({"file": name, **reading.to_dict("\n" if lines else None)})
-        click.echo(f", {image}" if number else image, nl=False)
-    click.echo(f'], "errors": {json.dumps(failures)}}}')
+def _has_names(model: "Model") -> bool:
+    """Return whether a network's classes have names other than their numbers."""
+    from cnn_mnist.data.class_names import default_names
+
+    return model.class_names != default_names(model.classes)
 
 
-def _print_csv(readings: Iterable[tuple[str, "Reading"]], *, named: bool) -> None:
-    """Print a line per candidate; its class is empty where it is not a digit.
+def _nothing(model: "Model") -> str:
+    """Return what to print where nothing was found."""
+    from cnn_mnist.data.class_names import are_digits
 
-    A last column has the names of classes that are `named`.
-    """
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "name"] if named else _COLUMNS)
-    for name, reading in readings:
-        for number, line in enumerate(reading.lines, start=1):
-            for digit in line:
-                class_ = "" if digit.class_ is None else digit.class_
-                probability = f"{digit.probability:.6f}"
-                row = [number, class_, probability, *digit.box, digit.reason or ""]
-                writer.writerow([_cell(name), *row, *([_cell(digit.name or "")] if named else [])])
-
-
-def _cell(text: str) -> str:
-    """Return text for a cell that no spreadsheet takes for a formula."""
-    text = printable(text)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _print_table(readings: Iterable[tuple[str, "Reading"]], *, lines: bool) -> None:
-    """Print file, text and probabilities, in tables of up to `_PAGE` images with a header each."""
-    pages = iter(readings)
-    while page := list(islice(pages, _PAGE)):
-        rows = [["file", "text", "probabilities"]]
-        for name, reading in page:
-            texts = reading.text_lines if lines else [reading.text]
-            probabilities = " ".join(
-                "?" if digit.class_ is None else f"{digit.probability:.1%}"
-                for digit in reading.digits
-            )
-            for number, text in enumerate(texts or [""]):
-                first = number == 0
-                rows.append(
-                    [
-                        printable(name) if first else "",
-                        text or "no digit",
-                        probabilities if first else "",
-                    ]
-                )
-        click.echo(table(rows, left=3))
+    return "no digit" if are_digits(model.class_names) else "nothing found: try --whole"

@@ -39,3 +39,8 @@ def checked_names(names: object) -> tuple[str, ...]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"two classes have the name {twice!r}")
     return tuple(names)
+
+
+def are_digits(names: tuple[str, ...]) -> bool:
+    """Return whether classes are digits by their names, or have no names but their numbers."""
+    return set(names) <= set(default_names(10)) or names == default_names(len(names))

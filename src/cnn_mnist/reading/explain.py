@@ -103,7 +103,7 @@ def _cut(name: str, width: float, font: _Font) -> str:
 
 
 def _colour(digit: Digit) -> str:
-    return _REFUSED if digit.class_ is None else _READ
+    return _REFUSED if digit.name is None else _READ
 
 
 def _font(size: int) -> _Font:

@@ -1,70 +1,136 @@
-"""Find everything in a picture that may be a digit: runs of neighbouring parts in each row."""
+"""Find what stands in a picture, in reading order, each digit with its ink in MNIST's form."""
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.reading.acceptance import Acceptance
 from cnn_mnist.reading.decode import Picture
+from cnn_mnist.reading.detector import CLASSES, LETTER, Box, Detector, Mark
+from cnn_mnist.reading.fields import find_fields
 from cnn_mnist.reading.glyph import to_glyph
-from cnn_mnist.reading.ink import find_ink
-from cnn_mnist.reading.margin import add_margin
-from cnn_mnist.reading.rows import Box, extract_ink, find_parts, join, runs, slice_wide
-from cnn_mnist.reading.strokes import find_strokes
+from cnn_mnist.reading.grey import to_grey
+from cnn_mnist.reading.ink import InkMask, box_of_ink
+from cnn_mnist.reading.lines import to_lines
+from cnn_mnist.reading.opencv import Field
+from cnn_mnist.reading.rejector import Rejector
+from cnn_mnist.reading.upright import find_upright, turn, turn_back
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A run of neighbouring parts of a row that may be one digit."""
+    """A character that was found."""
 
     image: npt.NDArray[np.float32]
     """`(28, 28)` in [0, 1], in MNIST's form."""
-    box: Box
-    """In pixels of the upright picture at its original size."""
-    start: int
-    """The index of its first part in the row."""
-    stop: int
-    """The index after its last part."""
-    pieces: int
-    """The number of separate parts in it; slices of one part count once."""
-    cuts: int
-    """The number of its sides, 0 to 2, that are cut off from other ink."""
+    box: tuple[int, int, int, int]
+    """In pixels of the picture at its original size, as `decode` turns it."""
+    is_sure: bool = True
+    """Whether it is most probably there."""
+    sign: str | None = None
+    """Which sign it is; None where it is a digit or a letter."""
+    is_letter: bool = False
+
+    @property
+    def is_digit(self) -> bool:
+        """Whether it is a digit."""
+        return self.sign is None and not self.is_letter
 
 
-def find_candidates(picture: Picture) -> list[list[Candidate]]:
-    """Find everything that may be a digit.
+@dataclass(frozen=True)
+class Place:
+    """A field of a form."""
 
-    Returns:
-        The candidates of each row, rows from top to bottom. A chain of candidates, from part 0 of a
-        row to its last part, in which each begins where the one before stops, is one way to read
-        the row. Empty where there is only paper.
+    row: int
+    column: int
+    box: tuple[int, int, int, int]
+    """As that of a candidate."""
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What was found in a picture."""
+
+    lines: list[list[Candidate]]
+    """From top to bottom, each from left to right."""
+    quarter_turns: int = 0
+    """By how many quarter turns clockwise the picture was turned upright."""
+    fields: list[Place] = field(default_factory=list)
+    """The fields of a form in reading order; empty if not asked for. Where there are some, `lines`
+    has one line for each: what stands in it."""
+
+
+class Finder:
+    """Finds characters, with three networks.
+
+    Args:
+        threads: threads of each network; 0 takes one for each core.
     """
-    pixels, margin = add_margin(picture.pixels)
-    strokes = find_strokes(find_ink(pixels))
-    scale = max(picture.size) / max(picture.pixels.shape[:2])
-    rows = []
-    for whole_row in find_parts(strokes):
-        sliced, row = slice_wide(strokes, whole_row)
-        cut = [False, *(left.origin == right.origin for left, right in pairwise(row)), False]
-        candidates = []
-        for start, stop in runs(row):
-            part = join(row[start:stop])
-            candidates.append(
-                Candidate(
-                    image=to_glyph(extract_ink(sliced, part)),
-                    box=_scale_box(part.box, margin, scale, picture.size),
-                    start=start,
-                    stop=stop,
-                    pieces=len({part.origin for part in row[start:stop]}),
-                    cuts=cut[start] + cut[stop],
-                )
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self._detector, self._ink = Detector(threads=threads), InkMask(threads=threads)
+        self._rejector = Rejector(threads=threads)
+
+    def find(self, picture: Picture, *, fields: bool = False) -> Findings:
+        """Find the characters of a picture; with `fields`, those in the fields of a form."""
+        grey = to_grey(picture.pixels)
+        marks, quarters = find_upright(self._detector, grey)
+        upright = turn(grey, quarters)
+        form = find_fields(upright) if fields else []
+        lines = [_inside(marks, field.box) for field in form] or to_lines(marks)
+        inks = self._ink.of(upright, [mark.box for line in lines for mark in line])
+        images = [to_image(ink) for ink in inks]
+        opinions = self._rejector.digit_probabilities(np.array(images).reshape(-1, 28, 28)).tolist()
+        acceptance = Acceptance.of(
+            marks, lines, self._detector.least_score, self._rejector.threshold
+        )
+        found = zip(inks, images, opinions, strict=True)
+
+        def placed(box: Box) -> tuple[int, int, int, int]:
+            box = turn_back(box, quarters, grey.shape[1], grey.shape[0])
+            return _scaled(box, max(picture.size) / max(grey.shape), picture.size)
+
+        def candidate(mark: Mark) -> Candidate:
+            ink, image, opinion = next(found)
+            is_digit = mark.class_ < LETTER
+            return Candidate(
+                image=image,
+                box=placed(box_of_ink(ink, mark.box) if is_digit else mark.box),
+                is_sure=acceptance.is_accepted(mark, opinion),
+                sign=CLASSES[mark.class_] if mark.class_ > LETTER else None,
+                is_letter=mark.class_ == LETTER,
             )
-        rows.append(candidates)
-    return rows
+
+        return Findings(
+            [[candidate(mark) for mark in line] for line in lines],
+            quarters,
+            [Place(field.row, field.column, placed(field.box)) for field in form],
+        )
 
 
-def _scale_box(box: Box, margin: int, scale: float, size: tuple[int, int]) -> Box:
-    """Scale a box to a picture of a width and height, without the margin; it keeps a pixel."""
-    left, top, right, bottom = (max(0, round((side - margin) * scale)) for side in box)
+def _inside(marks: list[Mark], box: Box) -> list[Mark]:
+    """Return the characters whose middle lies in a box, in reading order."""
+    left, top, right, bottom = box
+    inside = [
+        mark
+        for mark in marks
+        if left <= (mark.box[0] + mark.box[2]) / 2 < right
+        and top <= (mark.box[1] + mark.box[3]) / 2 < bottom
+    ]
+    return [mark for line in to_lines(inside) for mark in line]
+
+
+def to_image(ink: Field) -> npt.NDArray[np.float32]:
+    """Bring ink to MNIST's form; blank where there is none."""
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return np.zeros((28, 28), np.float32)
+    return to_glyph(np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1))
+
+
+def _scaled(box: Box, scale: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Scale a box to a picture of a width and height; it stays inside and keeps a pixel."""
+    left, top, right, bottom = (round(side * scale) for side in box)
+    left, top = (min(max(0, side), most - 1) for side, most in zip((left, top), size, strict=True))
     return left, top, min(max(right, left + 1), size[0]), min(max(bottom, top + 1), size[1])

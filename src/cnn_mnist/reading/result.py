@@ -27,6 +27,8 @@ class Digit:
     """The name of each class; where none are given, `0`, `1` and so on."""
     reason: str | None = None
     """Why it was refused; None where it was not."""
+    sign: str | None = None
+    """Which sign it is, such as `.` or `-`; None where it is not one. It has no class."""
 
     def __post_init__(self) -> None:
         names = self.class_names or default_names(len(self.probabilities))
@@ -41,28 +43,33 @@ class Digit:
         reason: str | None = None,
         *,
         class_names: tuple[str, ...] = (),
+        sign: str | None = None,
     ) -> "Digit":
-        """Make a digit from `(classes,)` probabilities; with a reason, a refused candidate."""
+        """Make a digit or a sign; with a reason, a refused one. Probabilities: `(classes,)`."""
         best = int(probabilities.argmax())
         return cls(
-            class_=None if reason else best,
+            class_=None if reason or sign else best,
             probability=float(probabilities[best]),
             probabilities=tuple(probabilities.tolist()),
             box=box,
             image=image,
             class_names=class_names,
             reason=reason,
+            sign=sign,
         )
 
     @property
     def name(self) -> str | None:
-        """The name of its class; None where it is not a digit."""
-        return None if self.class_ is None else self.class_names[self.class_]
+        """The name of its class, or the sign; None where it was refused."""
+        if self.reason is not None:
+            return None
+        return self.sign if self.class_ is None else self.class_names[self.class_]
 
     def to_dict(self) -> dict[str, Any]:
         """Return `class`, `probability`, `probabilities`, `box`, and `reason` if refused.
 
-        Where the classes have names other than their numbers, `name` is there, too.
+        Where the classes have names other than their numbers, `name` is there, too. A sign has
+        `sign`, and no class.
         """
         named = self.class_names != default_names(len(self.class_names))
         values = {
@@ -72,7 +79,31 @@ class Digit:
             "probabilities": list(self.probabilities),
             "box": list(self.box),
         }
+        values |= {"sign": self.sign} if self.sign else {}
         return values | ({"reason": self.reason} if self.reason else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A field of a form, and what stands in it."""
+
+    row: int
+    """From 1."""
+    column: int
+    """From 1; fields that begin at about the same place are in one column."""
+    box: tuple[int, int, int, int]
+    """See `Digit`."""
+    digits: tuple[Digit, ...]
+    """From left to right; empty where nothing stands in it."""
+
+    @property
+    def text(self) -> str:
+        """The names of the digits' classes, see `Reading.text`."""
+        return _join(self.digits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `row`, `column`, `text` and `box`."""
+        return {"row": self.row, "column": self.column, "text": self.text, "box": list(self.box)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +114,12 @@ class Reading:
     """Its rows from top to bottom, digits from left to right, refused candidates included."""
     page: int | None = None
     """Which page or frame of several this is, from 1; None where there is only one."""
+    fields: tuple[Field, ...] | None = None
+    """The fields of a form, row by row; empty where none were found, None if not asked for. Where
+    there are some, each line is a row of them."""
+    turned: int = 0
+    """By how many degrees clockwise the picture was turned upright: 0, 90, 180 or 270. Boxes are
+    those of the picture as it was."""
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -95,23 +132,15 @@ class Reading:
 
         Names of one character each follow one another; longer ones are separated by spaces.
         """
-        return self._space.join(self.text_lines)
+        return _space(self.digits).join(self.text_lines)
 
     @property
     def text_lines(self) -> tuple[str, ...]:
         """The text row by row, without rows that hold no digit."""
-        names = ([digit.name for digit in line if digit.name is not None] for line in self.lines)
-        space = self._space
-        return tuple(space.join(line) for line in names if line)
-
-    @property
-    def _space(self) -> str:
-        """What separates two names: nothing where every class has a name of one character."""
-        names = {name for digit in self.digits[:1] for name in digit.class_names}
-        return " " if any(len(name) > 1 for name in names) else ""
+        return tuple(text for text in map(_join, self.lines) if text)
 
     def to_dict(self, separator: str | None = None) -> dict[str, Any]:
-        """Return JSON values: `text`, `digits`, and `page` if set.
+        """Return JSON values: `text`, `digits`, and `fields`, `page`, `turned` if there are any.
 
         Args:
             separator: joins the rows of the text; None joins them as `text` does.
@@ -120,4 +149,18 @@ class Reading:
             "text": self.text if separator is None else separator.join(self.text_lines),
             "digits": [digit.to_dict() for digit in self.digits],
         }
-        return values if self.page is None else values | {"page": self.page}
+        if self.fields is not None:
+            values["fields"] = [field.to_dict() for field in self.fields]
+        values |= {} if self.page is None else {"page": self.page}
+        return values | ({"turned": self.turned} if self.turned else {})
+
+
+def _join(digits: tuple[Digit, ...]) -> str:
+    """Return the names of digits, without those that were refused."""
+    return _space(digits).join(digit.name for digit in digits if digit.name is not None)
+
+
+def _space(digits: tuple[Digit, ...]) -> str:
+    """Return what separates two names: nothing where every class has one character."""
+    names = {name for digit in digits[:1] for name in digit.class_names}
+    return " " if any(len(name) > 1 for name in names) else ""

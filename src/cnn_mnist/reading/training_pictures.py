@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from cnn_mnist.data.picture_folder import PictureReader
 from cnn_mnist.errors import ImageError
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.decode import IMAGE_SUFFIXES, decode
+
+if TYPE_CHECKING:
+    from cnn_mnist.reading.finder import Finder
 
 
 def load(name: str = "auto", data_dir: Path | None = None, *, as_is: bool = False) -> Dataset:
@@ -62,8 +66,8 @@ def read_digit(path: Path) -> npt.NDArray[np.uint8]:
     """
     from cnn_mnist.reading.reader import read  # imported here: other data sets need no OpenCV
 
-    classifier, rejector = _models()
-    digits = read(decode(path), classifier, rejector=rejector).digits
+    model, finder = _open()
+    digits = read(decode(path), model, finder=finder).digits
     found = [digit for digit in digits if digit.class_ is not None] or digits
     if len(found) != 1:
         what = f"{len(found)} digits were found" if found else "no digit was found"
@@ -72,8 +76,8 @@ def read_digit(path: Path) -> npt.NDArray[np.uint8]:
 
 
 @cache
-def _models() -> tuple[Model, Model]:
-    """Open the bundled model and the rejector for one thread each: several pictures are read."""
-    from cnn_mnist.reading.rejector import REJECTOR
+def _open() -> tuple[Model, "Finder"]:
+    """Open the bundled model and the finder for one thread each: several pictures are read."""
+    from cnn_mnist.reading.finder import Finder
 
-    return Model(BUNDLED, threads=1), Model(REJECTOR, threads=1)
+    return Model(BUNDLED, threads=1), Finder()

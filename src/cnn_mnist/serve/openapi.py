@@ -17,24 +17,42 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 _BYTES: Final = {"type": "string", "format": "binary"}
 _ERROR: Final = _object(error={"type": "string"})
+_BOX: Final = {
+    "type": "array",
+    "items": {"type": "integer"},
+    "description": "x0, y0, x1, y1 in pixels of the picture",
+}
 _DIGIT: Final = {
     "type": "object",
     "properties": {
         "class": {"type": ["integer", "null"], "description": "null where it is not a digit"},
+        "sign": {"type": "string", "description": "which sign it is; only where it is one"},
+        "reason": {"type": "string", "description": "why it was refused; only where it was"},
         "name": {
             "type": ["string", "null"],
             "description": "of the class; only where the classes have names other than numbers",
         },
         "probability": {"type": "number"},
         "probabilities": {"type": "array", "items": {"type": "number"}},
-        "box": {"type": "array", "items": {"type": "integer"}, "description": "x0, y0, x1, y1"},
+        "box": _BOX,
     },
 }
+_FIELD: Final = _object(
+    row={"type": "integer"}, column={"type": "integer"}, text={"type": "string"}, box=_BOX
+)
 _READING: Final = _object(
     file={"type": "string", "description": "its name, or - where it has none"},
     text={"type": "string"},
     digits={"type": "array", "items": _DIGIT},
 )
+_READING["properties"] |= {
+    "fields": {
+        "type": "array",
+        "items": _FIELD,
+        "description": "of a form, row by row; only if asked for",
+    },
+    "turned": {"enum": [90, 180, 270], "description": "by how many degrees it was turned upright"},
+}
 _FAILURE: Final = _object(file={"type": "string"}, error={"type": "string"})
 _READINGS: Final = _object(
     images={"type": "array", "items": _READING}, errors={"type": "array", "items": _FAILURE}

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from cnn_mnist.errors import ImageError
 from cnn_mnist.export.triton import NAME, VERSION
+from cnn_mnist.reading.reader import How
 from cnn_mnist.serve import protocol
 from cnn_mnist.serve.body import read_body, read_picture, read_pictures
 from cnn_mnist.serve.openapi import INFER, PICTURE, PICTURES, READ, errors
@@ -89,12 +90,16 @@ def _add_pictures(router: APIRouter, service: Service) -> None:
         openapi_extra=PICTURES,
         summary="Read the digits in a picture, or in several, as cnn-mnist predict --json does.",
     )
-    async def predict(request: Request) -> Response:
+    async def predict(
+        request: Request, digits_only: bool = False, fields: bool = False, whole: bool = False
+    ) -> Response:
+        how = How(digits_only=digits_only, fields=fields, whole=whole)
         pictures = await read_pictures(request, service.settings.max_body_bytes)
         if len(pictures) == 1:
-            answer = await service.predict(*pictures[0])
+            ((name, picture),) = pictures
+            answer = await service.predict(name, picture, how)
         else:
-            answer = await _predict_all(service, pictures)
+            answer = await _predict_all(service, pictures, how)
         return Response(answer, media_type="application/json")
 
     @router.post(
@@ -108,7 +113,7 @@ def _add_pictures(router: APIRouter, service: Service) -> None:
         return Response(await service.explain(picture, digit), media_type="application/json")
 
 
-async def _predict_all(service: Service, pictures: Sequence[tuple[str, bytes]]) -> bytes:
+async def _predict_all(service: Service, pictures: Sequence[tuple[str, bytes]], how: How) -> bytes:
     """Read pictures one after the other, so that a request with many does not keep others waiting.
 
     Raises:
@@ -118,7 +123,7 @@ async def _predict_all(service: Service, pictures: Sequence[tuple[str, bytes]]) 
     readings, failures = [], []
     for name, picture in pictures:
         try:
-            readings.append(orjson.Fragment(await service.predict(name, picture)))
+            readings.append(orjson.Fragment(await service.predict(name, picture, how)))
         except ImageError as error:
             failures.append({"file": name, "error": str(error)})
             if len(failures) == len(pictures):

@@ -1,4 +1,4 @@
-"""Compute what the paths answer: the network, the rejector and the layers, with their queues."""
+"""Compute what the paths answer: the network, the finder and the layers, with their queues."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +13,8 @@ from PIL import Image
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.inference.model import Model
 from cnn_mnist.reading.decode import FORMATS
-from cnn_mnist.reading.reader import read
-from cnn_mnist.reading.rejector import REJECTOR
+from cnn_mnist.reading.finder import Finder
+from cnn_mnist.reading.reader import How, read
 from cnn_mnist.reading.result import Reading
 from cnn_mnist.serve import protocol
 from cnn_mnist.serve.layers import Layers, encoded
@@ -43,7 +43,7 @@ class Service:
         self.draining = False
         """Whether the server is about to stop: it still answers, but readiness is false."""
         self.model = Model(settings.model, threads=1)
-        self._rejector = Model(REJECTOR, threads=1)
+        self._finder = Finder()
         self._layers = Layers(settings.model)
         limits = Limits(
             threads=settings.runners,
@@ -83,18 +83,19 @@ class Service:
         """
         return await self._batcher.run(images)
 
-    async def predict(self, name: str, picture: bytes) -> bytes:
+    async def predict(self, name: str, picture: bytes, how: How) -> bytes:
         """Return the reading of a picture as JSON, with the values of `predict --json`.
 
         Args:
             name: the file's name, for the answer.
             picture: the file's content.
+            how: see `read`.
 
         Raises:
             ImageError: it is not an image, or too large.
             BusyError: the queue is full, or the request has waited for too long.
         """
-        return await self._pool.run(self._predict, name, picture)
+        return await self._pool.run(self._predict, name, picture, how)
 
     async def explain(self, picture: bytes, number: int) -> bytes:
         """Return the reading as JSON with class names, each digit's image, and one digit's layers.
@@ -110,16 +111,16 @@ class Service:
         """
         return await self._pool.run(self._explain, picture, number)
 
-    def _read(self, picture: bytes) -> Reading:
+    def _read(self, picture: bytes, how: How) -> Reading:
         most = self.settings.max_pixels
         with self._pixels.hold(_pixels(picture, most)):
-            return read(picture, self.model, rejector=self._rejector, max_pixels=most)
+            return read(picture, self.model, finder=self._finder, max_pixels=most, **how)
 
-    def _predict(self, name: str, picture: bytes) -> bytes:
-        return orjson.dumps({"file": name, **self._read(picture).to_dict()})
+    def _predict(self, name: str, picture: bytes, how: How) -> bytes:
+        return orjson.dumps({"file": name, **self._read(picture, how).to_dict()})
 
     def _explain(self, picture: bytes, number: int) -> bytes:
-        reading = self._read(picture)
+        reading = self._read(picture, {})
         answer: dict[str, Any] = reading.to_dict() | {"class_names": self.model.class_names}
         for values, digit in zip(answer["digits"], reading.digits, strict=True):
             values["image"] = encoded(digit.image)

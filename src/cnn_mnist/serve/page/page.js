@@ -261,7 +261,8 @@ async function fetchAnswer() { // the server's JSON, or {error}; throws if there
 
 const FEW = 16; // of more classes, the ten with the highest values are listed
 let names = [..."0123456789"]; // of the classes
-const name = (digit) => (digit.class === null ? "?" : names[digit.class]);
+const refused = (digit) => digit.class === null && (digit.reason || !digit.sign);
+const name = (digit) => (refused(digit) ? "?" : digit.sign ?? names[digit.class]);
 
 function show() {
   const digits = answer?.digits ?? [];
@@ -283,16 +284,16 @@ let resting = 0;
 function showText(digits) {
   const text = $("text");
   const read = answer?.text;
-  const refused = digits.length > 0 && !read;
-  const said = answer?.error ?? (read || (refused ? words.refused : answer ? words.none : words.nothing));
+  const nothing = digits.length > 0 && !read;
+  const said = answer?.error ?? (read || (nothing ? words.refused : answer ? words.none : words.nothing));
   $("unlock").hidden = !answer?.locked;
   text.classList.toggle("words", Boolean(answer) && !read);
   text.classList.toggle("long", names.some((each) => [...each].length > 1));
-  text.classList.toggle("refused", refused || Boolean(answer?.error));
+  text.classList.toggle("refused", nothing || Boolean(answer?.error));
   if (text.textContent !== said) text.textContent = said;
   // a screen reader announces the answer when the drawing is finished, not every change
   clearTimeout(resting);
-  const sure = read && percent(Math.min(...digits.map((digit) => digit.probability)));
+  const sure = read && percent(Math.min(...digits.filter((digit) => digit.class !== null).map((digit) => digit.probability)));
   resting = setTimeout(() => { $("spoken").textContent = read ? words.spoken(read, sure) : said; }, 700);
 }
 
@@ -309,7 +310,7 @@ function showBoxes(digits) {
     box.style.top = share(top + y0 * scale, canvas.height);
     box.style.width = share((x1 - x0) * scale, canvas.width);
     box.style.height = share((y1 - y0) * scale, canvas.height);
-    box.classList.toggle("refused", digits[i].class === null);
+    box.classList.toggle("refused", Boolean(refused(digits[i])));
     box.firstChild.textContent = name(digits[i]);
   });
 }
