@@ -78,9 +78,9 @@ def test_of_an_image_without_a_form_it_is_said_and_the_digits_are_read(page: Pat
     assert row.startswith(f"{page} (no fields found)  7")
     (image,) = result_of("predict", "--fields", page)["images"]
     assert (image["fields"], image["text"]) == ([], "7")
-    assert invoke("predict", "--fields", "--csv", page).stdout.splitlines() == [
-        "file,row,column,text,left,top,right,bottom"
-    ]
+    head, row = csv.reader(invoke("predict", "--fields", "--csv", page).stdout.splitlines())
+    assert head == ["file", "row", "column", "text", "left", "top", "right", "bottom"]
+    assert row == [str(page), "1", "", "7", *map(str, image["digits"][0]["box"])]
 
 
 # --- signs and turned images: what is found is given
@@ -119,15 +119,18 @@ def test_signs_are_shown_as_they_are(page: Path, monkeypatch: pytest.MonkeyPatch
     assert "reason" in image["digits"][-1]
 
 
-def test_a_spreadsheet_takes_no_sign_for_a_formula(
+def test_a_spreadsheet_takes_a_number_for_a_number_and_nothing_for_a_formula(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found(monkeypatch, *"-7.7")
     head, *rows = csv.reader(invoke("predict", "--csv", page).stdout.splitlines())
     assert head[-1] == "sign"
-    assert [(row[2], row[-1]) for row in rows] == [("", "'-"), ("7", ""), ("", "."), ("7", "")]
+    assert [(row[2], row[-1]) for row in rows] == [("", "-"), ("7", ""), ("", "."), ("7", "")]
     _, field = csv.reader(invoke("predict", "--csv", "--fields", page).stdout.splitlines())
-    assert field[3] == "'-7.7"
+    assert field[3] == "-7.7"
+    found(monkeypatch, *"-7+7")
+    _, field = csv.reader(invoke("predict", "--csv", "--fields", page).stdout.splitlines())
+    assert field[3] == "'-7+7"
 
 
 def test_digits_only_leaves_out_signs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +147,7 @@ def test_by_how_much_an_image_was_turned_is_told(
 ) -> None:
     found(monkeypatch, *"777", turns=3)
     _, row = invoke("predict", page).stdout.splitlines()
-    assert row.startswith(f"{page} (turned by 270 degrees)  777")
+    assert row.startswith(f"{page} (read turned by 270 degrees clockwise)  777")
     assert result_of("predict", page)["images"][0]["turned"] == 270
     found(monkeypatch, *"777")
     assert "turned" not in invoke("predict", page).stdout

@@ -100,7 +100,7 @@ def test_a_candidate_is_a_digit_a_sign_or_a_letter_and_sure_or_not(
 
 @pytest.mark.parametrize(
     ("score", "upright", "flat"),
-    [(0.9, True, True), (0.6, True, False), (0.4, True, False), (0.16, False, False)],
+    [(0.9, True, True), (0.6, True, False), (0.4, True, False)],
 )
 def test_a_doubtful_digit_without_a_row_needs_the_rejector(
     monkeypatch: pytest.MonkeyPatch, score: float, upright: bool, flat: bool
@@ -108,6 +108,13 @@ def test_a_doubtful_digit_without_a_row_needs_the_rejector(
     for box, sure in (((10, 10, 40, 60), upright), ((10, 10, 60, 40), flat)):
         ((found,),) = find(monkeypatch, PAGE, [mark(box, "7", score)]).lines
         assert found.is_sure is sure
+
+
+def test_what_is_hardly_seen_and_not_accepted_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find(monkeypatch, PAGE, [mark((10, 10, 40, 60), "7", 0.16)]).lines == []
+    far = mark((10, 200, 60, 230), "7", 0.4)
+    ((refused,),) = find(monkeypatch, PAGE, [far]).lines
+    assert not refused.is_sure
 
 
 def test_in_a_row_of_digits_the_rejector_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +177,24 @@ def test_each_field_of_a_form_has_a_line_of_what_stands_in_it(
     ]
     assert np.abs(np.array(found.fields[3].box) - box_of(2, 2)).max() <= 5
     assert len(find(monkeypatch, page, marks).lines) == 3  # not asked for
+
+
+def test_half_a_form_is_no_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = [mark((500 + 40 * n, 40, 520 + 40 * n, 90)) for n in range(2)]
+    page = picture(np.pad(np.asarray(table(2, 2)), ((0, 0), (0, 400)), constant_values=255))
+    marks = [in_field(2, 2), in_field(1, 1), *beside]
+    found = find(monkeypatch, page, marks, fields=True)
+    assert found.fields == []
+    assert sum(map(len, found.lines)) == 4
+
+
+def test_the_loops_of_characters_are_no_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = picture(np.asarray(table(2, 2)))
+    around = [
+        mark((left - 60, top - 60, right + 60, bottom + 60))
+        for left, top, right, bottom in (box_of(1, 1), box_of(1, 2), box_of(2, 1))
+    ]
+    assert find(monkeypatch, page, around, fields=True).fields == []
 
 
 def test_fields_are_in_pixels_of_the_original_size(monkeypatch: pytest.MonkeyPatch) -> None:

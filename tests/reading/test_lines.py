@@ -6,7 +6,7 @@ import pytest
 from marks import mark
 
 from cnn_mnist.reading.detector import Mark
-from cnn_mnist.reading.lines import to_lines
+from cnn_mnist.reading.lines import add_to_lines, to_lines
 
 
 def page(*corners: tuple[float, float], height: float = 30) -> list[Mark]:
@@ -71,3 +71,17 @@ def test_digits_that_jump_up_and_down_are_one_row() -> None:
 
 def test_rows_that_are_staggered_stay_apart() -> None:
     check(page((0, 0), (60, 0), (120, 0)), page((30, 32), (90, 32)))
+
+
+def test_a_speck_or_a_sign_joins_the_row_and_does_not_break_it() -> None:
+    row = page((0, 0), (40, 5), (80, 0))
+    below = page((0, 60), (40, 60))
+    speck, comma = mark((65, 24, 69, 28), "."), mark((64, 85, 68, 95), ",")
+    lines = add_to_lines(to_lines([*row, *below]), [speck, comma])
+    assert lines == [[row[0], row[1], speck, row[2]], [*below, comma]]
+
+
+def test_what_is_level_with_no_row_is_a_row_of_its_own() -> None:
+    row, far = page((0, 0), (40, 0)), mark((20, 200, 40, 230))
+    assert add_to_lines([row], [far]) == [row, [far]]
+    assert add_to_lines([], [far]) == [[far]]

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 import cnn_mnist
 from cnn_mnist.errors import ImageError
+from cnn_mnist.inference.model import BUNDLED
 from cnn_mnist.reading.decode import Picture
 from cnn_mnist.reading.finder import Candidate, Findings, Place
 from cnn_mnist.reading.reader import read
@@ -203,6 +204,11 @@ def test_a_letter_and_a_scribble_are_not_digits() -> None:
     ImageDraw.Draw(scribble).line([tuple(place) for place in places.tolist()], 0, 4)
     for picture in (letter, scribble):
         assert read(picture).text == ""
+
+
+def test_a_model_may_be_given_by_its_path(tmp_path: Path) -> None:
+    for model in (BUNDLED, str(BUNDLED)):
+        assert read(seven(tmp_path), model).text == "7"
 
 
 def test_reading_never_imports_torch(tmp_path: Path) -> None:

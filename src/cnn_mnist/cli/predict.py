@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--whole",
     is_flag=True,
-    help="Do not look for digits: each image is one, or shows one thing of the model's classes.",
+    help="Do not look for digits: each image is one as it is, light on dark like MNIST's, or shows "
+    "one thing of the model's classes.",
 )
 @click.option(
     "--explain",
@@ -148,7 +149,10 @@ def _expand(files: Sequence[Path], failures: list[dict[str, str]]) -> Iterator[P
         elif any(sign in str(file) for sign in "*?[") and not file.exists():
             # a pattern that the shell did not expand
             below = str(file.relative_to(file.anchor))
-            yield from _visible(Path(file.anchor).glob(below)) or [file]
+            matching = _visible(Path(file.anchor).glob(below))
+            if not matching:
+                _fail(file, f"{file} matches no file", failures)
+            yield from matching
         else:
             yield file
 

@@ -2,8 +2,9 @@
 
 import csv
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ _PAGE = 1000
 
 _FORMULA = ("=", "+", "-", "@")
 """A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection)."""
+
+_NUMBER = re.compile(r"[-+]?(\d[\d.,:/-]*)?")
+"""A number, a date or a lone sign: no formula, whatever it begins with."""
 
 _BOX = ("left", "top", "right", "bottom")
 _COLUMNS = ("file", "line", "class", "probability", *_BOX, "reason", "sign")
@@ -54,18 +58,35 @@ def print_csv(readings: Iterable[tuple[str, "Reading"]], *, named: bool) -> None
 
 
 def print_fields(readings: Iterable[tuple[str, "Reading"]]) -> None:
-    """Print a line per field of each form, empty ones included."""
+    """Print a line per field of each form, empty ones included.
+
+    Of a picture without a form a line per row of digits, with no column.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_FIELD_COLUMNS)
     for name, reading in readings:
         for field in reading.fields or ():
             writer.writerow([_cell(name), field.row, field.column, _cell(field.text), *field.box])
+        if not reading.fields:
+            for row, (text, box) in enumerate(
+                zip(reading.text_lines, _boxes(reading), strict=True), 1
+            ):
+                writer.writerow([_cell(name), row, "", _cell(text), *box])
+
+
+def _boxes(reading: "Reading") -> Iterator[tuple[int, ...]]:
+    """Yield the box around the digits of each row that has some."""
+    for line in reading.lines:
+        sides = list(zip(*(digit.box for digit in line if digit.name is not None), strict=True))
+        if sides:
+            yield min(sides[0]), min(sides[1]), max(sides[2]), max(sides[3])
 
 
 def _cell(text: str) -> str:
     """Return text for a cell that no spreadsheet takes for a formula."""
     text = printable(text)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    is_formula = text.startswith(_FORMULA) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text
 
 
 def print_table(readings: Iterable[tuple[str, "Reading"]], *, lines: bool, nothing: str) -> None:
@@ -105,7 +126,7 @@ def _note(reading: "Reading") -> str:
     """Return what a person must know of how a picture was read."""
     notes = []
     if reading.turned:
-        notes.append(f"turned by {reading.turned} degrees")
+        notes.append(f"read turned by {reading.turned} degrees clockwise")
     if reading.fields is not None and not reading.fields:
         notes.append("no fields found")
     return f" ({', '.join(notes)})" if notes else ""

@@ -1,6 +1,7 @@
 """Find what stands in a picture, in reading order, each digit with its ink in MNIST's form."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -8,14 +9,19 @@ import numpy.typing as npt
 from cnn_mnist.reading.acceptance import Acceptance
 from cnn_mnist.reading.decode import Picture
 from cnn_mnist.reading.detector import CLASSES, LETTER, Box, Detector, Mark
-from cnn_mnist.reading.fields import find_fields
+from cnn_mnist.reading.fields import FormField, find_fields
 from cnn_mnist.reading.glyph import to_glyph
 from cnn_mnist.reading.grey import to_grey
 from cnn_mnist.reading.ink import InkMask, box_of_ink
-from cnn_mnist.reading.lines import to_lines
+from cnn_mnist.reading.lines import add_to_lines, to_lines
 from cnn_mnist.reading.opencv import Field
 from cnn_mnist.reading.rejector import Rejector
 from cnn_mnist.reading.upright import find_upright, turn, turn_back
+
+_FIRM: Final = 0.4  # score: from there on a digit or a letter decides where lines run
+_SHOWN: Final = 0.3  # score: what has less and is not accepted is noise, and left out
+_HEIGHT: Final = 1.2  # of a field: a character around its middle that is higher makes it a loop
+_IN_FIELDS: Final = 0.85  # of the digits that are level with fields: else these are not all
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +83,8 @@ class Finder:
         grey = to_grey(picture.pixels)
         marks, quarters = find_upright(self._detector, grey)
         upright = turn(grey, quarters)
-        form = find_fields(upright) if fields else []
-        lines = [_inside(marks, field.box) for field in form] or to_lines(marks)
+        form = _fitting(find_fields(upright), marks) if fields else []
+        lines = [_inside(marks, field.box) for field in form] or _lines(marks)
         inks = self._ink.of(upright, [mark.box for line in lines for mark in line])
         images = [to_image(ink) for ink in inks]
         opinions = self._rejector.digit_probabilities(np.array(images).reshape(-1, 28, 28)).tolist()
@@ -102,23 +108,59 @@ class Finder:
                 is_letter=mark.class_ == LETTER,
             )
 
+        pairs = [[(mark, candidate(mark)) for mark in line] for line in lines]
+        shown = [[c for mark, c in line if c.is_sure or mark.score >= _SHOWN] for line in pairs]
         return Findings(
-            [[candidate(mark) for mark in line] for line in lines],
+            shown if form else [line for line in shown if line],
             quarters,
             [Place(field.row, field.column, placed(field.box)) for field in form],
         )
 
 
+def _lines(marks: list[Mark]) -> list[list[Mark]]:
+    """Group characters into lines; signs and what is doubtful do not decide where these run."""
+    firm = [mark for mark in marks if mark.class_ <= LETTER and mark.score >= _FIRM]
+    others = [mark for mark in marks if mark not in set(firm)]
+    return add_to_lines(to_lines(firm), others)
+
+
+def _fitting(form: list[FormField], marks: list[Mark]) -> list[FormField]:
+    """Return the fields of a form, or none where many digits stand beside them.
+
+    The loop of a character is not a field, and half a form would hide digits; those above and
+    below its rows are headings and the like.
+    """
+    firm = [mark for mark in marks if mark.score >= _FIRM]
+    form = [
+        field
+        for field in form
+        if not any(_holds(m.box, field.box) and m.side > _HEIGHT * _height(field) for m in firm)
+    ]
+    digits = [
+        mark for mark in firm if mark.class_ < LETTER and any(_is_level(f, mark) for f in form)
+    ]
+    inside = sum(any(_holds(field.box, mark.box) for field in form) for mark in digits)
+    return form if len(form) > 1 and inside >= _IN_FIELDS * len(digits) else []
+
+
+def _height(field: FormField) -> float:
+    return field.box[3] - field.box[1]
+
+
+def _is_level(field: FormField, mark: Mark) -> bool:
+    return field.box[1] <= (mark.box[1] + mark.box[3]) / 2 < field.box[3]
+
+
+def _holds(box: Box, other: Box) -> bool:
+    """Return whether the middle of another box lies in a box."""
+    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
+    return box[0] <= x < box[2] and box[1] <= y < box[3]
+
+
 def _inside(marks: list[Mark], box: Box) -> list[Mark]:
     """Return the characters whose middle lies in a box, in reading order."""
-    left, top, right, bottom = box
-    inside = [
-        mark
-        for mark in marks
-        if left <= (mark.box[0] + mark.box[2]) / 2 < right
-        and top <= (mark.box[1] + mark.box[3]) / 2 < bottom
-    ]
-    return [mark for line in to_lines(inside) for mark in line]
+    inside = [mark for mark in marks if _holds(box, mark.box)]
+    return [mark for line in _lines(inside) for mark in line]
 
 
 def to_image(ink: Field) -> npt.NDArray[np.float32]:

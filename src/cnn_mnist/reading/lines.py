@@ -9,6 +9,7 @@ from cnn_mnist.reading.detector import Box
 
 _BESIDE: Final = 0.4  # of the lower height: neighbours in a line share so much
 _FAR: Final = 6.0  # of the greater height: the widest gap in a line that need not be level
+_SLACK: Final = 0.35  # of a height: so far above or below a sign still belongs to a line
 _LEVEL: Final = 0.6  # of the lower height: parts of a line far apart share so much
 
 
@@ -32,8 +33,44 @@ def to_lines(items: Sequence[Item]) -> list[list[Item]]:
             min(beside, key=lambda line: _gap(line[-1].box, item.box) or 0).append(item)
         else:
             lines.append([item])
-    lines = _merged(lines)
+    return _from_top(_merged(lines))
+
+
+def add_to_lines(lines: Sequence[Sequence[Item]], others: Sequence[Item]) -> list[list[Item]]:
+    """Put other items, such as signs and specks, where they stand in lines, which stay as they are.
+
+    What is level with no line gets a line of its own.
+    """
+    found = [list(line) for line in lines]
+    for other in others:
+        level = [line for line in found if _is_level(line, other)]
+        if level:
+            line = min(level, key=lambda line: _distance(_nearest(line, other), other))
+            line.append(other)
+            line.sort(key=lambda item: item.box[0] + item.box[2])
+        else:
+            found.append([other])
+    return _from_top(found)
+
+
+def _from_top(lines: list[list[Item]]) -> list[list[Item]]:
     return sorted(lines, key=lambda line: float(np.median([_middle(item.box) for item in line])))
+
+
+def _is_level(line: Sequence[HasBox], other: HasBox) -> bool:
+    """Return whether an item is about as high up as the nearest of a line."""
+    _, top, _, bottom = _nearest(line, other).box
+    slack = _SLACK * (bottom - top)
+    return top - slack <= _middle(other.box) <= bottom + slack
+
+
+def _nearest(line: Sequence[Item], other: HasBox) -> Item:
+    return min(line, key=lambda item: _distance(item, other))
+
+
+def _distance(item: HasBox, other: HasBox) -> float:
+    """Return how far the middles of two items are apart across."""
+    return abs(item.box[0] + item.box[2] - other.box[0] - other.box[2]) / 2
 
 
 def _merged(lines: list[list[Item]]) -> list[list[Item]]:

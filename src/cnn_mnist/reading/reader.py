@@ -32,7 +32,7 @@ class How(TypedDict, total=False):
 
 def read(
     picture: Source | Picture,
-    model: Model | None = None,
+    model: Model | Path | str | None = None,
     *,
     finder: Finder | None = None,
     digits_only: bool = False,
@@ -46,7 +46,8 @@ def read(
         picture: an image in any form, see `decode`: a path, bytes, an open file, a Pillow image or
             an array. Of several pages or frames the first that is not blank is read; `pages`
             decodes each, and takes its place here.
-        model: a network; None takes the bundled model. Class and probabilities are its own.
+        model: a network, or its model file; None takes the bundled model. Class and probabilities
+            are its own.
         finder: finds the digits; None opens one.
         digits_only: leave out signs, such as the point in 3.14.
         fields: read the fields of a form or a table row by row, and nothing else, where there are
@@ -57,9 +58,10 @@ def read(
 
     Raises:
         ImageError: the image cannot be decoded, or is of another type.
-        ModelError: the bundled model is missing.
+        ModelError: the model file cannot be used.
     """
-    model = model or _open_model(BUNDLED)
+    if model is None or isinstance(model, str | Path):
+        model = _open_model(Path(model or BUNDLED))
     if not isinstance(picture, Picture):
         picture = decode(picture, max_pixels=max_pixels)
     if whole:

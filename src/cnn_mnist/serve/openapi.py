@@ -51,7 +51,8 @@ _READING["properties"] |= {
         "items": _FIELD,
         "description": "of a form, row by row; only if asked for",
     },
-    "turned": {"enum": [90, 180, 270], "description": "by how many degrees it was turned upright"},
+    "turned": {"enum": [90, 180, 270], "description": "degrees clockwise to upright"},
+    "page": {"type": "integer", "description": "which page or frame of several, from 1"},
 }
 _FAILURE: Final = _object(file={"type": "string"}, error={"type": "string"})
 _READINGS: Final = _object(
