@@ -51,4 +51,4 @@ def test_every_picture_of_a_request_is_read_as_the_query_says(server: Server) ->
 def test_a_wrong_value_of_a_query_parameter_is_400(server: Server, query: str) -> None:
     status, _, body = server.ask("POST", f"/predict?{query}", drawn("1"))
     assert status == 400
-    assert "query parameter" in error(body)
+    assert f"invalid value: {query.split('=')[0]}: Input should be a valid bool" in error(body)

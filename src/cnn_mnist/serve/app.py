@@ -65,9 +65,7 @@ def create_app(settings: Settings) -> Middleware:
     for kind, status in _STATUS.items():
         app.add_exception_handler(kind, _error_handler(status))
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(
-        RequestValidationError, _error_handler(400, "a query parameter has an invalid value")
-    )
+    app.add_exception_handler(RequestValidationError, _query_error)
     return Middleware(
         BoundedBodies(app, settings.max_bodies_bytes),
         metrics=service.metrics,
@@ -77,13 +75,20 @@ def create_app(settings: Settings) -> Middleware:
     )
 
 
-def _error_handler(status: int, message: str | None = None):  # type: ignore[no-untyped-def]
+def _error_handler(status: int):  # type: ignore[no-untyped-def]
     headers = {"Retry-After": "1"} if status == 503 else None
 
     async def handle(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": message or str(error)}, status, headers)
+        return JSONResponse({"error": str(error)}, status, headers)
 
     return handle
+
+
+async def _query_error(_: Request, error: Exception) -> JSONResponse:
+    """Name the query parameters whose values cannot be used, and what is expected."""
+    assert isinstance(error, RequestValidationError)
+    wrong = "; ".join(f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors())
+    return JSONResponse({"error": f"a query parameter has an invalid value: {wrong}"}, 400)
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
