@@ -25,8 +25,7 @@ from cnn_mnist import load
 from cnn_mnist.data import idx
 from cnn_mnist.machine import cores
 from cnn_mnist.reading.detector import LETTER
-from cnn_mnist.reading.finder import to_image
-from cnn_mnist.reading.ink import InkMask
+from cnn_mnist.reading.ink import InkMask, image_of_ink
 
 SEED = 2
 SCENES = 12_000
@@ -61,7 +60,7 @@ def draw(start: int) -> tuple[Images, Images]:
         large = np.flatnonzero(sides >= LEAST_SIDE)
         boxes = boxes + generator.normal(0, _JITTER, boxes.shape) * sides[:, None]
         inks = _ink.of(scene.picture, [tuple(boxes[index].tolist()) for index in large])
-        forms = np.array([to_image(ink) for ink in inks]).reshape(-1, 28, 28)
+        forms = np.array([image_of_ink(ink) for ink in inks]).reshape(-1, 28, 28)
         written = forms.any(axis=(1, 2))
         images.append(np.rint(forms[written] * 255).astype(np.uint8))
         classes = np.array([marks[index].class_ for index in large], np.uint8)
@@ -77,7 +76,7 @@ def draw_foreign(number: int) -> tuple[Images, Images]:
     shape = turned(generator.normal(0, 8), generator.normal(0, 0.15))
     lines = [((line - 0.5) * height) @ shape.T + _CANVAS / 2 for line in lines]
     ink = polylines(lines, generator.uniform(2, 14), (_CANVAS, _CANVAS))
-    image = np.rint(to_image(ink) * 255).astype(np.uint8)
+    image = np.rint(image_of_ink(ink) * 255).astype(np.uint8)
     return image[None], np.array([class_], np.uint8)
 
 

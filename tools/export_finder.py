@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.detector import DETECTOR, LETTER, Detector
 from cnn_mnist.reading.detector import Mark as Found
-from cnn_mnist.reading.finder import to_image
-from cnn_mnist.reading.ink import INK_MASK, SIDE, InkMask
+from cnn_mnist.reading.ink import INK_MASK, SIDE, InkMask, image_of_ink
 
 SCENES = 1_500
 """Of validation images, that choose the least score."""
@@ -101,11 +100,11 @@ def _write(
 def validate(stock: DigitStock, seed: int) -> dict[str, Any]:
     """Read scenes; return the best least score, what is found, and how digits are classified."""
     cv2.setNumThreads(1)
-    detector, ink, model = Detector(threads=1), InkMask(threads=1), Model(BUNDLED, threads=1)
+    detector, ink, model = Detector(), InkMask(), Model(BUNDLED, threads=1)
     found_scores, false_scores, own, named, digits = [], [], 0, 0, 0
     for number in range(SCENES):
         scene = draw_scene(stock, np.random.default_rng([seed + 1, number]))
-        marks = [mark for mark in detector.find(scene.picture) if mark.class_ < LETTER]
+        marks = [mark for mark in detector.find(scene.picture) if mark.is_digit]
         truth = [mark for mark in scene.marks if mark.class_ < LETTER]
         digits += len(truth)
         pairs = _pairs(marks, truth)
@@ -113,7 +112,7 @@ def validate(stock: DigitStock, seed: int) -> dict[str, Any]:
         paired = {id(mark) for mark, _ in pairs}
         false = [mark for mark in marks if id(mark) not in paired]
         false_scores += [m.score for m in false if not _is_ignored(m, scene.ignored)]
-        images = [to_image(i) for i in ink.of(scene.picture, [mark.box for mark, _ in pairs])]
+        images = [image_of_ink(i) for i in ink.of(scene.picture, [mark.box for mark, _ in pairs])]
         classes = model.predict(np.array(images).reshape(-1, 28, 28))[1].argmax(axis=1)
         own += sum(mark.class_ == true.class_ for mark, true in pairs)
         named += sum(int(c) == true.class_ for c, (_, true) in zip(classes, pairs, strict=True))

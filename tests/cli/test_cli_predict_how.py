@@ -12,7 +12,8 @@ from forms import box_of, table
 from PIL import Image, ImageDraw
 
 from cnn_mnist.reading.decode import Picture
-from cnn_mnist.reading.finder import Candidate, Findings, Place, to_image
+from cnn_mnist.reading.finder import Candidate, Findings, Place
+from cnn_mnist.reading.ink import image_of_ink
 
 
 def seven() -> Image.Image:
@@ -92,7 +93,7 @@ class Found:
     def __init__(self, *characters: str, turns: int = 0) -> None:
         ink = (np.asarray(seven()) == 30).astype(np.float32)
         line = [
-            Candidate(to_image(ink), (n, 0, n + 1, 9), sign=None if each == "7" else each)
+            Candidate(image_of_ink(ink), (n, 0, n + 1, 9), sign=None if each == "7" else each)
             for n, each in enumerate(characters)
         ]
         self.findings = Findings([line], turns, [Place(1, 1, (0, 0, 9, 9))])
@@ -178,7 +179,7 @@ def test_a_whole_image_is_one_thing_of_the_models_classes(pets: Path, tmp_path: 
 
 
 def test_a_whole_image_in_mnists_form_is_its_digit(tmp_path: Path) -> None:
-    ink = to_image((np.asarray(seven()) == 30).astype(np.float32))
+    ink = image_of_ink((np.asarray(seven()) == 30).astype(np.float32))
     Image.fromarray((ink * 255).astype(np.uint8)).save(tmp_path / "7.png")
     (image,) = result_of("predict", "--whole", tmp_path / "7.png")["images"]
     assert image["text"] == "7"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,7 +13,6 @@ from marks import mark, scores_of
 
 from cnn_mnist.reading import detector as detector_module
 from cnn_mnist.reading.detector import CLASSES, LETTER, STRIDE, Box, Detector, Mark
-from cnn_mnist.reading.opencv import connected_components
 
 See = Callable[[npt.NDArray[np.float32]], list[Mark]]
 
@@ -58,8 +58,12 @@ def seeing(monkeypatch: pytest.MonkeyPatch) -> Callable[[See], tuple[Detector, S
 
 def blocks(picture: npt.NDArray[np.float32]) -> list[Mark]:
     """See a 1 in every dark block."""
-    _, boxes = connected_components(picture < -0.5)
-    return [mark((left, top, right, bottom), "1") for left, top, right, bottom in boxes.tolist()]
+    ink = (picture < -0.5).astype(np.uint8)
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(ink)
+    return [
+        mark((left, top, left + width, top + height), "1")
+        for left, top, width, height, _ in boxes[1:].tolist()
+    ]
 
 
 def page(*boxes: tuple[int, int, int, int], size: tuple[int, int] = (400, 300)) -> np.ndarray:
@@ -189,7 +193,7 @@ def test_a_drawn_digit_is_found_about_where_it_is(scale: int, light_on_dark: boo
     grey = np.asarray(drawing((80 * scale, 60 * scale), (30 * scale, 12 * scale), scale))
     rows, columns = np.nonzero(grey < 128)
     true = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
-    detector = Detector(threads=1)
+    detector = Detector()
     (found,) = detector.find(255 - grey if light_on_dark else grey)
     assert CLASSES[found.class_] == "7"
     assert found.score > detector.least_score

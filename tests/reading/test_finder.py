@@ -15,8 +15,8 @@ from cnn_mnist.data.dataset import CENTRE, IMAGE_SIZE
 from cnn_mnist.reading import finder as finder_module
 from cnn_mnist.reading.decode import Picture, decode
 from cnn_mnist.reading.detector import Box, Mark
-from cnn_mnist.reading.finder import Candidate, Finder, Findings, to_image
-from cnn_mnist.reading.ink import SIDE
+from cnn_mnist.reading.finder import Candidate, Finder, Findings
+from cnn_mnist.reading.ink import SIDE, image_of_ink
 
 Grey = npt.NDArray[np.uint8]
 
@@ -57,9 +57,9 @@ def find(
     monkeypatch: pytest.MonkeyPatch, page: Picture, *answers: list[Mark], fields: bool = False
 ) -> Findings:
     """Return the findings of a page in which the given characters are seen."""
-    monkeypatch.setattr(finder_module, "Detector", lambda threads: FakeDetector(*answers))
-    monkeypatch.setattr(finder_module, "InkMask", lambda threads: FakeInk())
-    monkeypatch.setattr(finder_module, "Rejector", lambda threads: FakeRejector())
+    monkeypatch.setattr(finder_module, "Detector", lambda: FakeDetector(*answers))
+    monkeypatch.setattr(finder_module, "InkMask", lambda: FakeInk())
+    monkeypatch.setattr(finder_module, "Rejector", lambda: FakeRejector())
     monkeypatch.setattr(finder_module, "box_of_ink", lambda ink, box: box)
     return Finder().find(page, fields=fields)
 
@@ -177,6 +177,21 @@ def test_each_field_of_a_form_has_a_line_of_what_stands_in_it(
     ]
     assert np.abs(np.array(found.fields[3].box) - box_of(2, 2)).max() <= 5
     assert len(find(monkeypatch, page, marks).lines) == 3  # not asked for
+
+
+def test_in_the_fields_of_a_form_the_same_is_accepted_as_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = picture(np.asarray(table(2, 2)))
+    flat = [
+        mark((left + 20, top + 20, left + 70, top + 40), "7", 0.6)
+        for left, top, _, _ in (box_of(1, 1), box_of(1, 2))
+    ]
+    (row,) = find(monkeypatch, page, flat).lines
+    found = find(monkeypatch, page, flat, fields=True)
+    assert len(found.fields) == 4
+    in_fields = [c for line in found.lines for c in line]
+    assert [c.is_sure for c in in_fields] == [c.is_sure for c in row] == [True, True]
 
 
 def test_half_a_form_is_no_form(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +332,7 @@ def test_images_of_mnist_stay_almost_unchanged(finder: Finder, mnist_dir: Path) 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_the_centre_of_mass_lies_as_in_mnist(flip: int, axis: int) -> None:
     ink = (SEVEN[::flip] == 30).astype(np.float32)
-    mass = to_image(ink).sum(axis=1 - axis, dtype=np.float64)
+    mass = image_of_ink(ink).sum(axis=1 - axis, dtype=np.float64)
     centre = mass @ (np.arange(IMAGE_SIZE) + 0.5) / mass.sum()
     assert abs(centre - CENTRE) <= 0.5 + 1e-6
 
@@ -326,9 +341,9 @@ def test_faint_traces_around_the_ink_do_not_make_a_digit_smaller() -> None:
     ink = (SEVEN == 30).astype(np.float32)
     traces = ink.copy()
     traces[:4], traces[-4:] = 0.4, 0.4
-    np.testing.assert_array_equal(to_image(traces), to_image(ink))
+    np.testing.assert_array_equal(image_of_ink(traces), image_of_ink(ink))
 
 
 def test_where_there_is_no_ink_the_image_is_blank() -> None:
-    image = to_image(np.full((SIDE, SIDE), 0.4, np.float32))
+    image = image_of_ink(np.full((SIDE, SIDE), 0.4, np.float32))
     assert (image.shape, image.dtype, image.any()) == ((28, 28), np.float32, np.False_)

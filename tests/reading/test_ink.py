@@ -102,7 +102,7 @@ def test_a_digit_keeps_its_ink_and_loses_the_frame_around_it(light_on_dark: bool
     box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     own, all_ = (crop(np.asarray(page), box, 255) < 128 for page in (clean, framed))
     page = np.asarray(Image.eval(framed, lambda level: 255 - level) if light_on_dark else framed)
-    (ink,) = InkMask(threads=1).of(page, [box])
+    (ink,) = InkMask().of(page, [box])
     assert (ink.shape, ink.dtype) == ((SIDE, SIDE), np.float32)
     assert (all_ & ~own).sum() > 100
     assert (ink[own] > 0.5).mean() > 0.9

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from linear_model import save
 from PIL import Image, ImageDraw
 
 import cnn_mnist
 from cnn_mnist.errors import ImageError
-from cnn_mnist.inference.model import BUNDLED
+from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.decode import Picture
 from cnn_mnist.reading.finder import Candidate, Findings, Place
 from cnn_mnist.reading.reader import read
@@ -209,6 +210,16 @@ def test_a_letter_and_a_scribble_are_not_digits() -> None:
 def test_a_model_may_be_given_by_its_path(tmp_path: Path) -> None:
     for model in (BUNDLED, str(BUNDLED)):
         assert read(seven(tmp_path), model).text == "7"
+
+
+def test_a_model_file_that_was_replaced_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(BUNDLED.read_bytes())
+    assert read(seven(tmp_path), path).text == "7"
+    save(path)
+    replaced = read(seven(tmp_path), path).digits[0]
+    assert replaced == read(seven(tmp_path), Model(path)).digits[0]
+    assert replaced.probabilities != read(seven(tmp_path)).digits[0].probabilities
 
 
 def test_reading_never_imports_torch(tmp_path: Path) -> None:

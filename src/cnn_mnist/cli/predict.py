@@ -103,9 +103,9 @@ def predict(
     elif as_csv and fields:
         print_fields(readings)
     elif as_csv:
-        print_csv(readings, named=_has_names(model))
+        print_csv(readings, model.class_names)
     else:
-        print_table(readings, lines=lines, nothing=_nothing(model))
+        print_table(readings, model.class_names, lines=lines)
     if failures:
         raise click.exceptions.Exit(ImageError.exit_code)
 
@@ -199,17 +199,3 @@ def _read(
                 raise ImageError(f"{file} has several pages: --explain draws one image")
             draw_reading(reading, picture, sheet)
         yield str(file) if picture.page is None else f"{file}#{picture.page}", reading
-
-
-def _has_names(model: "Model") -> bool:
-    """Return whether a network's classes have names other than their numbers."""
-    from cnn_mnist.data.class_names import default_names
-
-    return model.class_names != default_names(model.classes)
-
-
-def _nothing(model: "Model") -> str:
-    """Return what to print where nothing was found."""
-    from cnn_mnist.data.class_names import are_digits
-
-    return "no digit" if are_digits(model.class_names) else "nothing found: try --whole"

@@ -40,11 +40,14 @@ def print_json(
     click.echo(f'], "errors": {json.dumps(failures)}}}')
 
 
-def print_csv(readings: Iterable[tuple[str, "Reading"]], *, named: bool) -> None:
+def print_csv(readings: Iterable[tuple[str, "Reading"]], class_names: tuple[str, ...]) -> None:
     """Print a line per candidate; its class is empty where it is not a digit.
 
-    A last column has the names of classes that are `named`.
+    A last column has the names of classes that have other names than their numbers.
     """
+    from cnn_mnist.data.class_names import are_numbers
+
+    named = not are_numbers(class_names)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow([*_COLUMNS, "name"] if named else _COLUMNS)
     for name, reading in readings:
@@ -89,14 +92,19 @@ def _cell(text: str) -> str:
     return f"'{text}" if is_formula else text
 
 
-def print_table(readings: Iterable[tuple[str, "Reading"]], *, lines: bool, nothing: str) -> None:
+def print_table(
+    readings: Iterable[tuple[str, "Reading"]], class_names: tuple[str, ...], *, lines: bool
+) -> None:
     """Print file, text and probabilities, in tables of up to `_PAGE` images with a header each.
 
     Args:
         readings: name and reading of each image.
+        class_names: of the network that has read them.
         lines: whether each row of digits gets a line of its own.
-        nothing: printed where nothing was read.
     """
+    from cnn_mnist.data.class_names import are_digits
+
+    nothing = "no digit" if are_digits(class_names) else "nothing found: try --whole"
     pages = iter(readings)
     while page := list(islice(pages, _PAGE)):
         rows = [["file", "text", "probabilities"]]

@@ -41,6 +41,11 @@ def checked_names(names: object) -> tuple[str, ...]:
     return tuple(names)
 
 
+def are_numbers(names: tuple[str, ...]) -> bool:
+    """Return whether nobody named the classes: their names are their numbers."""
+    return names == default_names(len(names))
+
+
 def are_digits(names: tuple[str, ...]) -> bool:
     """Return whether classes are digits by their names, or have no names but their numbers."""
-    return set(names) <= set(default_names(10)) or names == default_names(len(names))
+    return set(names) <= set(default_names(10)) or are_numbers(names)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_mnist.data.batch_order import BatchOrder
-from cnn_mnist.data.class_names import checked_names, default_names
+from cnn_mnist.data.class_names import are_numbers, checked_names, default_names
 from cnn_mnist.data.origin import Origin
 from cnn_mnist.data.split import stratified
 from cnn_mnist.errors import DataError
@@ -197,7 +197,7 @@ class Dataset:
             digest.update(f"{name}:{len(split)}:".encode())
             digest.update(np.ascontiguousarray(split.images).data)
             digest.update(np.ascontiguousarray(split.labels).data)
-        if self.class_names != default_names(self.classes):
+        if not are_numbers(self.class_names):
             digest.update(repr(self.class_names).encode())
         return digest.hexdigest()
 
@@ -216,7 +216,7 @@ class Dataset:
         if class_names == self.class_names:
             return self
         missing = [name for name in self.class_names if name not in class_names]
-        if missing and self.class_names == default_names(self.classes):
+        if missing and are_numbers(self.class_names):
             if self.classes > len(class_names):
                 raise DataError(
                     f"{self.name} has {self.classes} classes, the network {len(class_names)}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.data.class_names import default_names
+from cnn_mnist.data.class_names import are_numbers, default_names
 from cnn_mnist.data.dataset import Split
 from cnn_mnist.errors import NonFiniteLossError
 from cnn_mnist.evaluation.calibration import calibration_error
@@ -92,7 +92,7 @@ def _per_class(
     confusion: npt.NDArray[np.int64], class_names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     rows = []
-    named = class_names != default_names(len(confusion))
+    named = not are_numbers(class_names)
     for label, right in enumerate(confusion.diagonal().tolist()):
         support, predicted = int(confusion[label].sum()), int(confusion[:, label].sum())
         rows.append(

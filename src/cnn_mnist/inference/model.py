@@ -39,8 +39,8 @@ class Model:
             `MAX_CLASSES` classes, or class names that cannot be used.
     """
 
-    def __init__(self, path: Path, *, threads: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: Path | str, *, threads: int = 0) -> None:
+        self.path = path = Path(path)
         if not path.is_file():
             raise ModelError(f"{path} is not a model file: train one with cnn-mnist train")
         if (size := path.stat().st_size) > MAX_FILE_BYTES:

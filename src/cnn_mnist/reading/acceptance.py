@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from cnn_mnist.reading.detector import LETTER, Mark
+from cnn_mnist.reading.detector import Mark
 
 _SURE: Final = 0.7  # the score from which on a digit needs no second opinion
 _REFUSED: Final = 0.02  # the rejector's probability of a digit: below, the detector is wrong
@@ -58,9 +58,7 @@ class Acceptance:
         return cls(
             frozenset(mark for mark in marks if mark.score >= least),
             frozenset([*_alone(marks), *(mark for row in rows for mark in _as_high(row, least))]),
-            frozenset(
-                m for m in marks if m.class_ < LETTER and m.score < _SURE and m not in in_rows
-            ),
+            frozenset(m for m in marks if m.is_digit and m.score < _SURE and m not in in_rows),
             threshold,
         )
 
@@ -87,7 +85,7 @@ def _alone(marks: Sequence[Mark]) -> list[Mark]:
     Args:
         marks: surest first.
     """
-    if not marks or marks[0].class_ >= LETTER or marks[0].score < _LEAST_EXPECTED:
+    if not marks or not marks[0].is_digit or marks[0].score < _LEAST_EXPECTED:
         return []
     next_score = marks[1].score if len(marks) > 1 else 0.0
     return [marks[0]] if marks[0].score > _MORE_THAN_NEXT * next_score else []
@@ -95,7 +93,7 @@ def _alone(marks: Sequence[Mark]) -> list[Mark]:
 
 def _has_digits(line: Sequence[Mark], least: float) -> bool:
     """Return whether a line has several sure digits."""
-    return sum(mark.class_ < LETTER and mark.score >= least for mark in line) >= _ROW
+    return sum(mark.is_digit and mark.score >= least for mark in line) >= _ROW
 
 
 def _as_high(row: Sequence[Mark], least: float) -> list[Mark]:
@@ -103,7 +101,7 @@ def _as_high(row: Sequence[Mark], least: float) -> list[Mark]:
 
     Not what seems to be a 1: the line of a form does, too.
     """
-    digits = [mark for mark in row if mark.class_ < LETTER and mark.score >= _LEAST_EXPECTED]
+    digits = [mark for mark in row if mark.is_digit and mark.score >= _LEAST_EXPECTED]
     heights = [mark.box[3] - mark.box[1] for mark in digits]
     usual = np.median([h for h, mark in zip(heights, digits, strict=True) if mark.score >= least])
     return [

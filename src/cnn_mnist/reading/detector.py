@@ -51,20 +51,24 @@ class Mark:
     """`(classes,)` in [0, 1]: how surely it is each of `CLASSES`."""
 
     @cached_property
-    def is_digit(self) -> bool:
-        """Whether it is rather a digit, whichever, than a sign or a letter."""
-        return bool(self.scores.argmax() < LETTER)
-
-    @cached_property
     def class_(self) -> int:
         """The index in `CLASSES` of what it is most surely."""
-        scores = self.scores[:LETTER] if self.is_digit else self.scores
-        return int(scores.argmax())
+        return int(self.scores.argmax())
 
     @cached_property
     def score(self) -> float:
-        """How surely it is a digit, whichever; or how surely it is its sign, or a letter."""
+        """How surely it is that."""
         return float(self.scores.max())
+
+    @property
+    def is_digit(self) -> bool:
+        """Whether it is most surely a digit."""
+        return self.class_ < LETTER
+
+    @property
+    def is_sign(self) -> bool:
+        """Whether it is most surely a sign."""
+        return self.class_ > LETTER
 
     @property
     def side(self) -> float:
@@ -73,14 +77,10 @@ class Mark:
 
 
 class Detector:
-    """Finds characters.
+    """Finds characters, in one thread."""
 
-    Args:
-        threads: threads of one run; 0 takes one for each core.
-    """
-
-    def __init__(self, *, threads: int = 1) -> None:
-        self._session = open_session(str(DETECTOR), threads=threads)
+    def __init__(self) -> None:
+        self._session = open_session(str(DETECTOR), threads=1)
 
     @cached_property
     def least_score(self) -> float:
@@ -156,7 +156,7 @@ def _without_doubles(marks: list[Mark]) -> list[Mark]:
     """Keep the surest of the boxes of one character (non-maximum suppression)."""
     marks = sorted(marks, key=lambda mark: -mark.score)
     boxes = np.array([mark.box for mark in marks]).reshape(-1, 4)
-    is_sign = np.array([mark.class_ > LETTER for mark in marks], np.bool_)
+    is_sign = np.array([mark.is_sign for mark in marks], np.bool_)
     left, kept = np.ones(len(marks), np.bool_), []
     for place, mark in enumerate(marks):
         if left[place]:

@@ -5,6 +5,7 @@ border of the picture counts as one. A field is a hole between lines that is nea
 Lines may be a degree or two from upright; not covered: fields without lines.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.reading.detector import Box
+from cnn_mnist.reading.detector import Box, Mark
 from cnn_mnist.reading.grey import Grey
 from cnn_mnist.reading.lines import to_lines
 
@@ -24,6 +25,9 @@ _SEEN: Final = 0.35  # of each side of a field: so much of its lines is seen
 _BESIDE: Final = 6  # pixels from a field's side: there its line is
 _LARGEST: Final = 0.5  # of the picture's area
 _FULL: Final = 0.8  # of the rectangle around a field that it fills
+_LEAST_SCORE: Final = 0.4  # of a character that says something about fields
+_HEIGHT: Final = 1.2  # of a field: a character around its middle that is higher makes it a loop
+_IN_FIELDS: Final = 0.85  # of the digits that are level with fields: else these are not all
 _ALIKE: Final = 2.0  # by which factor the heights of fields may differ from their median
 
 
@@ -146,3 +150,34 @@ def _of_one_height(boxes: list[Box]) -> list[Box]:
     heights = np.array([box[3] - box[1] for box in boxes])
     ratio = heights / np.median(heights)
     return [box for box, r in zip(boxes, ratio, strict=True) if 1 / _ALIKE <= r <= _ALIKE]
+
+
+def fitting(form: Sequence[FormField], marks: Sequence[Mark]) -> list[FormField]:
+    """Return the fields of a form, or none where many digits stand beside them.
+
+    The loop of a character is not a field, and half a form would hide digits; those above and
+    below its rows are headings and the like.
+    """
+    firm = [mark for mark in marks if mark.score >= _LEAST_SCORE]
+    form = [
+        field
+        for field in form
+        if not any(holds(m.box, field.box) and m.side > _HEIGHT * _height(field) for m in firm)
+    ]
+    digits = [mark for mark in firm if mark.is_digit and any(_is_level(f, mark) for f in form)]
+    inside = sum(any(holds(field.box, mark.box) for field in form) for mark in digits)
+    return form if len(form) > 1 and inside >= _IN_FIELDS * len(digits) else []
+
+
+def _height(field: FormField) -> float:
+    return field.box[3] - field.box[1]
+
+
+def _is_level(field: FormField, mark: Mark) -> bool:
+    return field.box[1] <= (mark.box[1] + mark.box[3]) / 2 < field.box[3]
+
+
+def holds(box: Box, other: Box) -> bool:
+    """Return whether the middle of another box lies in a box."""
+    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
+    return box[0] <= x < box[2] and box[1] <= y < box[3]

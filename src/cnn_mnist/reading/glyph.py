@@ -31,7 +31,7 @@ def to_glyph(ink: Field) -> Field:
     """
     shrink = max(ink.shape) / (DIGIT_SIZE * _FINE)
     if shrink > 1:  # a line of one pixel must not pale below the edge
-        ink = maximum_filter(ink, (round(shrink),) * 2)
+        ink = maximum_filter(ink, round(shrink))
     drawn = np.pad(rescale(ink, 1 / shrink), 2 * _FINE)
     distance = _signed_distance(drawn > _EDGE * drawn.max())
     width, box = stroke_width(distance), max(np.ptp(np.argwhere(distance > 0), axis=0) + 1)

@@ -13,8 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cnn_mnist.data.dataset import IMAGE_SIZE
+from cnn_mnist.data.mnist_form import crop_to_ink
 from cnn_mnist.inference.session import open_session
 from cnn_mnist.reading.detector import Box
+from cnn_mnist.reading.glyph import to_glyph
 from cnn_mnist.reading.grey import Grey, border_level, normalise, resize
 from cnn_mnist.reading.opencv import Field, connected_components
 
@@ -31,14 +34,10 @@ _WEIGHT: Final = 5.0  # of a level: between paper and ink lie so many nats
 
 
 class InkMask:
-    """Masks the ink of digits.
+    """Masks the ink of digits, in one thread."""
 
-    Args:
-        threads: threads of one run; 0 takes one for each core.
-    """
-
-    def __init__(self, *, threads: int = 1) -> None:
-        self._session = open_session(str(INK_MASK), threads=threads)
+    def __init__(self) -> None:
+        self._session = open_session(str(INK_MASK), threads=1)
 
     def of(self, grey: Grey, boxes: list[Box]) -> list[Field]:
         """Return the ink of the digit in each box of a picture, `(SIDE, SIDE)` in [0, 1]."""
@@ -63,15 +62,22 @@ def _sharpened(probability: Field, levels: Field) -> Field:
     share = np.clip((levels - light) / (dark - light), -0.5, 1.5)
     odds = np.log((probability + 1e-4) / (1 - probability + 1e-4)) + _WEIGHT * (share - 0.5)
     sharp = np.asarray(1 / (1 + np.exp(-odds)), np.float32)
-    pieces, _ = connected_components(sharp > _INK)
+    pieces = connected_components(sharp > _INK)
     specks = ~np.isin(pieces, pieces[probability > _INK]) & (pieces > 0)
     return np.where(specks, np.float32(0), sharp)
+
+
+def image_of_ink(ink: Field) -> Field:
+    """Bring ink to MNIST's form, `(28, 28)` in [0, 1]; blank where there is none."""
+    if (ink > _INK).any():
+        return to_glyph(np.pad(crop_to_ink(ink, _INK), 1))
+    return np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.float32)
 
 
 def box_of_ink(ink: Field, box: Box) -> Box:
     """Return the box of the ink in the crop around a box; that box itself where there is none."""
     rows, columns = (np.flatnonzero((ink > _INK).any(axis=axis)) for axis in (1, 0))
-    if len(rows) == 0:
+    if rows.size == 0:
         return box
     (left, top), side = _square(box)
     scale = side / SIDE

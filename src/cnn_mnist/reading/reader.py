@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from cnn_mnist.data.class_names import are_digits
+from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.data.mnist_form import fit
 from cnn_mnist.inference.model import BUNDLED, Model
 from cnn_mnist.reading.decode import MAX_PIXELS, Picture, decode
@@ -46,8 +47,8 @@ def read(
         picture: an image in any form, see `decode`: a path, bytes, an open file, a Pillow image or
             an array. Of several pages or frames the first that is not blank is read; `pages`
             decodes each, and takes its place here.
-        model: a network, or its model file; None takes the bundled model. Class and probabilities
-            are its own.
+        model: a network, or its model file, which is opened at each call; None takes the bundled
+            model. Class and probabilities are its own.
         finder: finds the digits; None opens one.
         digits_only: leave out signs, such as the point in 3.14.
         fields: read the fields of a form or a table row by row, and nothing else, where there are
@@ -60,8 +61,10 @@ def read(
         ImageError: the image cannot be decoded, or is of another type.
         ModelError: the model file cannot be used.
     """
-    if model is None or isinstance(model, str | Path):
-        model = _open_model(Path(model or BUNDLED))
+    if model is None:
+        model = _open_bundled()
+    elif isinstance(model, str | Path):
+        model = Model(model, threads=1)
     if not isinstance(picture, Picture):
         picture = decode(picture, max_pixels=max_pixels)
     if whole:
@@ -98,8 +101,8 @@ def _to_form(found: Findings, lines: list[tuple[Digit, ...]]) -> tuple[Field, ..
 
 
 @cache
-def _open_model(path: Path) -> Model:
-    return Model(path, threads=1)
+def _open_bundled() -> Model:
+    return Model(BUNDLED, threads=1)
 
 
 @cache
@@ -113,7 +116,7 @@ def _classify(
     """Classify what was found; refuse what is not a digit, unless the classes are not digits."""
     refuses = are_digits(model.class_names)
     images = [candidate.image for line in lines for candidate in line]
-    probabilities = iter(model.predict(np.array(images).reshape(-1, 28, 28))[1])
+    probabilities = iter(model.predict(np.array(images).reshape(-1, IMAGE_SIZE, IMAGE_SIZE))[1])
 
     def digit(candidate: Candidate, reason: str | None) -> Digit:
         return Digit.of(

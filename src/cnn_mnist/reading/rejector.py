@@ -17,14 +17,10 @@ REJECTOR: Final = Path(__file__).parent / "rejector.onnx"
 
 
 class Rejector:
-    """Says how probably something is a digit.
+    """Says how probably something is a digit, in one thread."""
 
-    Args:
-        threads: threads of one run; 0 takes one for each core.
-    """
-
-    def __init__(self, *, threads: int = 1) -> None:
-        self._model = Model(REJECTOR, threads=threads)
+    def __init__(self) -> None:
+        self._model = Model(REJECTOR, threads=1)
         self.threshold = float(self._model.metadata["threshold"])
         """The probability from which on an image is taken for a digit."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnn_mnist.data.class_names import default_names
+from cnn_mnist.data.class_names import are_numbers, default_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Digit:
         Where the classes have names other than their numbers, `name` is there, too. A sign has
         `sign`, and no class.
         """
-        named = self.class_names != default_names(len(self.class_names))
+        named = not are_numbers(self.class_names)
         values = {
             "class": self.class_,
             **({"name": self.name} if named else {}),

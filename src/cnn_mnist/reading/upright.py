@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from cnn_mnist.reading.detector import LETTER, Box, Detector, Mark
+from cnn_mnist.reading.detector import Box, Detector, Mark
 from cnn_mnist.reading.grey import Grey
 from cnn_mnist.reading.lines import to_lines
 
@@ -65,7 +65,7 @@ def turn_back(box: Box, quarters: int, width: float, height: float) -> Box:
 
 
 def _is_doubtful(marks: list[Mark]) -> bool:
-    digits = [mark for mark in marks if mark.class_ < LETTER]
+    digits = [mark for mark in marks if mark.is_digit]
     if len(digits) < _LEAST_DIGITS:
         return False
     in_a_column = len(to_lines(digits)) > 0.7 * len(digits)
@@ -73,12 +73,12 @@ def _is_doubtful(marks: list[Mark]) -> bool:
 
 
 def _evidence(marks: list[Mark]) -> float:
-    return sum(mark.score**2 for mark in marks if mark.class_ < LETTER)
+    return sum(mark.score**2 for mark in marks if mark.is_digit)
 
 
 def _is_row(marks: list[Mark]) -> bool:
     """Return whether marks are digits, surely enough and more beside than above one another."""
-    digits = [mark for mark in marks if mark.class_ < LETTER]
+    digits = [mark for mark in marks if mark.is_digit]
     return (
         len(digits) >= _LEAST_DIGITS
         and float(np.mean([mark.score for mark in digits])) >= _LEAST_MEAN

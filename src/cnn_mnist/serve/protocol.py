@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from cnn_mnist.data.class_names import default_names
+from cnn_mnist.data.class_names import are_numbers
 from cnn_mnist.data.dataset import IMAGE_SIZE
 from cnn_mnist.errors import CnnMnistError
 from cnn_mnist.export.triton import NAME, VERSION
@@ -71,7 +71,7 @@ def model_metadata(class_names: tuple[str, ...]) -> dict[str, Any]:
     images, *outputs = (
         {"name": name, "datatype": DATATYPE, "shape": shape} for name, shape in tensors
     )
-    named = class_names != default_names(classes)
+    named = not are_numbers(class_names)
     names = orjson.dumps(class_names).decode()
     return {
         "name": NAME,

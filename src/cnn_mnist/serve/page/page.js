@@ -261,7 +261,7 @@ async function fetchAnswer() { // the server's JSON, or {error}; throws if there
 
 const FEW = 16; // of more classes, the ten with the highest values are listed
 let names = [..."0123456789"]; // of the classes
-const refused = (digit) => digit.class === null && (digit.reason || !digit.sign);
+const refused = (digit) => digit.reason !== undefined;
 const name = (digit) => (refused(digit) ? "?" : digit.sign ?? names[digit.class]);
 
 function show() {
@@ -310,7 +310,7 @@ function showBoxes(digits) {
     box.style.top = share(top + y0 * scale, canvas.height);
     box.style.width = share((x1 - x0) * scale, canvas.width);
     box.style.height = share((y1 - y0) * scale, canvas.height);
-    box.classList.toggle("refused", Boolean(refused(digits[i])));
+    box.classList.toggle("refused", refused(digits[i]));
     box.firstChild.textContent = name(digits[i]);
   });
 }
